@@ -1,0 +1,1 @@
+"""Listen: a batch of events in, changed state and outputs out."""

@@ -1,0 +1,1 @@
+"""All sides on one broker: installed, started, measured from outside (``benchmarks/peers/README.md``)."""

@@ -1,0 +1,1 @@
+"""Reach out: channel sinks, source adapters, registry, Redis, metrics."""

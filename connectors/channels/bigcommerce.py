@@ -1,0 +1,115 @@
+"""BigCommerce: absolute adjustments of the V3 Inventory API, up to 2,000 listings of one location in a call.
+
+Sources, all of developer.bigcommerce.com: "Inventory adjustments" (2,000 items a request; the next request only
+after the answer to the one before; "the order of concurrent absolute adjustments is hard to predict"; at most
+2,147,483,647 units), the OpenAPI document ``inventory.v3.yml`` (shapes; 422 refuses the whole batch and names the
+item in its title), "API rate limits" (quota by plan, 450 or 150 calls in 30 s; 429).
+
+``send`` is never called twice at once, so that calls are serial within a process; let one process serve a store,
+because the store orders concurrent adjustments as it likes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from connectors.channels.authorized import AuthorizedCaller
+from connectors.channels.base import Limits, Outcome, Result, Update, too_large
+from connectors.channels.bigcommerce_wire import MAX_ITEMS, encode, impossible, read_answer, reset_s, spent
+from connectors.channels.http import Answered, HttpCaller
+from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.partly import answer_the_rest
+from connectors.channels.stated_quota import StatedQuota
+from connectors.channels.tokens import StaticToken
+
+
+class BigCommerceSettings(KindSettings):
+    """The store, and the location whose stock is told. ``identified_by``: what a listing id of this channel is."""
+
+    usual_updates: ClassVar[int] = 500
+    most_updates: ClassVar[int] = MAX_ITEMS
+
+    api_url: HttpAddress = "https://api.bigcommerce.com"
+    store_hash: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,40}$")]
+    location_id: Annotated[int, Field(ge=1)] = 1
+    identified_by: Literal["sku", "variant_id", "product_id"] = "sku"
+    adjustment_reason: Annotated[str, Field(min_length=1, max_length=100)] = "available-to-sell"
+    access_token: SecretStr | None = None
+    access_token_file: Path | None = None
+
+
+class BigCommerceSink:
+    """Sets quantities at one location of one store.
+
+    ``wall_clock`` gives seconds since the epoch, ``monotonic`` seconds.
+
+    Raises ``ChannelUnusable``: the token's file cannot be read, or is empty.
+    """
+
+    def __init__(
+        self,
+        settings: BigCommerceSettings,
+        calls: CallLimits,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._calls = calls
+        self._http = HttpCaller(calls, wall_clock)
+        token = StaticToken(settings.secret("access_token"))
+        self._caller = AuthorizedCaller(self._http, token, header="X-Auth-Token", prefix="")
+        self._quota = StatedQuota(monotonic)
+
+    @property
+    def limits(self) -> Limits:
+        """What one call may carry."""
+        return Limits(min(self._calls.max_updates, MAX_ITEMS), self._calls.max_request_bytes)
+
+    async def open(self) -> None:
+        """Prepare the connection pool."""
+        await self._http.open()
+
+    async def send(self, batch: Sequence[Update]) -> Sequence[Result]:
+        """One adjustment of all listings that the API can carry; the others are refused without a call."""
+        refused = {
+            update.listing: Result(update.listing, update.publish_seq, Outcome.REJECTED, reason)
+            for update in batch
+            if (reason := impossible(update, self._settings.identified_by)) is not None
+        }
+        possible = [update for update in batch if update.listing not in refused]
+        return answer_the_rest(batch, refused, await self._adjust(possible) if possible else [])
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def _adjust(self, batch: Sequence[Update]) -> list[Result]:
+        own = self._settings
+        body = encode(batch, own.identified_by, own.location_id, own.adjustment_reason)
+        if len(body) > self._calls.max_request_bytes:
+            return too_large(batch)
+        if (not_now := self._quota.refusal(batch)) is not None:
+            return not_now
+        url = f"{own.api_url.rstrip('/')}/stores/{own.store_hash}/v3/inventory/adjustments/absolute"
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        answer = await self._caller.call("PUT", url, headers=headers, body=body)
+        if isinstance(answer, Answered):
+            wait_s = reset_s(answer.headers, self._calls.longest_retry_after_s)
+            if answer.status != 429:
+                self._quota.heard(spent(answer.headers), wait_s)
+            elif wait_s is not None:
+                answer = answer._replace(retry_after_s=max(wait_s, answer.retry_after_s or 0.0))
+        return read_answer(batch, answer)
+
+
+def _make(channel: str, settings: BigCommerceSettings, calls: CallLimits) -> BigCommerceSink:
+    return BigCommerceSink(settings, calls)
+
+
+KIND = ChannelKind(BigCommerceSettings, _make)

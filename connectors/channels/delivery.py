@@ -1,0 +1,287 @@
+"""From the backlog to the channel and back: one attempt at a time, the most urgent updates first.
+
+Every retry takes its batch from the backlog anew, so that it carries the newest values, and a value that expires
+or is replaced while the channel is down is never sent. Nothing is settled before its acknowledgement is durable.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from connectors.channels.answers import Acknowledge, Answer, as_answered, as_expired, require_one_each
+from connectors.channels.backlog import Backlog, Waiting
+from connectors.channels.backoff import Backoff
+from connectors.channels.base import ChannelSink, Outcome, Result
+from connectors.channels.bulk import BULK_FROM, BulkRoute
+from connectors.channels.latest import LatestSettled
+from connectors.channels.rate import CallBucket
+from domain.breaker import Breaker
+from domain.facts import SECOND, Acknowledgement, Micros
+
+__all__ = ["Acknowledge", "Answer", "Delivery", "Tallies"]
+
+log = logging.getLogger(__name__)
+
+MAX_STRIKES = 3
+"""How often the channel may fail at one update alone, while it takes others, before the update is given up."""
+
+
+@dataclass(slots=True)
+class Tallies:
+    """What happened to updates since the start; each update is counted once for each thing that happened to it."""
+
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    expired: int = 0
+    stale: int = 0
+    replaced: int = 0
+    repeated: int = 0
+    undecodable: int = 0
+    calls: int = 0
+    failed_calls: int = 0
+    throttled: int = 0
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Attempts, back-off, rate and settlement for one channel.
+
+    ``wall_clock`` gives microseconds since the epoch, ``monotonic`` seconds. An update whose attempts ended
+    without an answer ``unknown_attempts`` times is acknowledged UNKNOWN: the planner decides what follows.
+    """
+
+    sink: ChannelSink
+    backlog: Backlog
+    latest: LatestSettled
+    acknowledge: Acknowledge
+    bucket: CallBucket
+    backoff: Backoff
+    wall_clock: Callable[[], Micros]
+    monotonic: Callable[[], float]
+    unknown_attempts: int = 3
+    bulk: BulkRoute | None = None
+    breaker: Breaker = field(default_factory=Breaker)
+    tallies: Tallies = field(default_factory=Tallies)
+    _taken: int = 0
+    _not_before: float = 0.0
+    _most: int | None = None
+    _submitted: dict[tuple[str, int], Waiting] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.bulk is not None:
+            self.backlog.overtaken = self._hurry
+
+    def wait_s(self) -> float:
+        """Seconds until an attempt is allowed: back-off, rate, breaker, and submissions that must end first."""
+        now = self.monotonic()
+        opens = self.breaker.next_at(_micros(now))
+        broken_s = 0.0 if opens is None else opens / SECOND - now
+        held_s = 0.0 if self.bulk is None else self.bulk.hold_s()
+        wait_s = max(0.0, self._not_before - now, broken_s, held_s)
+        batch = min(len(self.backlog), self._batch_size())
+        calls = batch if self.sink.limits.each else min(batch, 1)
+        return max(wait_s, self.bucket.wait_s(now, wanted=calls if wait_s == 0 else 0))
+
+    @property
+    def resting(self) -> bool:
+        """Whether no attempt is allowed because the last one failed."""
+        return self.monotonic() < self._not_before
+
+    @property
+    def submitted(self) -> int:
+        """How many updates wait for the answer to a bulk submission."""
+        return len(self._submitted)
+
+    async def attempt(self) -> bool:
+        """Send the most urgent batch once; False when there was nothing to send.
+
+        Raises ``Exception``: whatever ``acknowledge`` raises; the updates are then not settled.
+        """
+        submitted = await self._submit()
+        batch = self.backlog.take(self._batch_size())
+        live = await self._live(batch)
+        if live:
+            await self._send(self._metered(live))
+        return submitted or bool(batch)
+
+    async def settle_later(self, results: Sequence[Result]) -> None:
+        """Settle what ``bulk`` answered. Answers to updates that are not ours any more are dropped.
+
+        Raises ``Exception``: whatever ``acknowledge`` raises; the updates are then not settled.
+        """
+        now = self.wall_clock()
+        settled: list[tuple[Waiting, Acknowledgement]] = []
+        for result in results:
+            one = self._submitted.pop((result.listing, result.publish_seq), None)
+            if one is None or not self.backlog.in_flight(one):
+                continue
+            if self._is_final(one, result):
+                settled.append((one, as_answered(one, result, now)))
+            else:
+                self.backlog.give_back(one)
+        await self._settle(settled)
+
+    def _hurry(self, newer: Waiting) -> None:
+        """A newer value waits behind one in flight: if it is urgent, a submission must not keep it waiting."""
+        if self.bulk is not None and newer.urgency < BULK_FROM:
+            self.bulk.hurry(newer.update.listing)
+
+    def _batch_size(self) -> int:
+        if self.breaker.calls(_micros(self.monotonic())) is not None:
+            return 1
+        limit = self.sink.limits.max_updates
+        return limit if self._most is None else min(limit, self._most)
+
+    async def _live(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        """What has not expired; the rest is settled."""
+        now = self.wall_clock()
+        expired = [one for one in batch if one.update.expires_at <= now]
+        if expired:
+            await self._settle([(one, as_expired(one, now)) for one in expired])
+            self.tallies.expired += len(expired)
+        return [one for one in batch if one.update.expires_at > now] if expired else list(batch)
+
+    async def _submit(self) -> bool:
+        room = 0 if self.bulk is None else self.bulk.room(len(self.backlog))
+        if self.bulk is None or room <= 0:
+            return False
+        batch = self.backlog.take(room, least=BULK_FROM)
+        live = await self._live(batch)
+        if live:
+            self.bulk.submit([one.update for one in live])
+            self._submitted.update(((one.update.listing, one.update.publish_seq), one) for one in live)
+        return bool(batch)
+
+    def _metered(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
+        """What there are tokens for, which are taken: one for the batch, or one for each update of it."""
+        now, calls = self.monotonic(), 1
+        self.bucket.take(now)
+        self.tallies.calls += 1
+        if self.sink.limits.each:
+            while calls < len(batch) and self.bucket.wait_s(now) == 0:
+                self.bucket.take(now)
+                calls += 1
+            for one in batch[calls:]:
+                self.backlog.give_back(one)
+            batch = batch[:calls]
+        return batch
+
+    async def _send(self, batch: Sequence[Waiting]) -> None:
+        breaker = self.breaker
+        self.breaker = breaker.began(_micros(self.monotonic()))
+        try:
+            results = await self.sink.send([one.update for one in batch])
+            require_one_each(batch, results)
+        except BaseException:
+            for one in batch:
+                self.backlog.give_back(one)
+            raise
+        if all(result.outcome is Outcome.LATER for result in results):
+            self.breaker = breaker  # no call was made: a probe is still to be made
+        now = self.wall_clock()
+        settled: list[tuple[Waiting, Acknowledgement]] = []
+        for one, result in zip(batch, results, strict=True):
+            if len(batch) == 1 and result.outcome is Outcome.SPLIT:
+                result = self._judged_alone(one, result)
+            if self._is_final(one, result):
+                settled.append((one, as_answered(one, result, now)))
+            elif len(batch) == 1 and result.outcome is Outcome.SPLIT:
+                self.backlog.set_aside(one)
+            else:
+                self.backlog.give_back(one)
+        await self._settle(settled)
+        self._pace([result for result in results if result.outcome is not Outcome.LATER])
+
+    def _is_final(self, waiting: Waiting, result: Result) -> bool:
+        match result.outcome:
+            case Outcome.ACCEPTED:
+                self.tallies.accepted += 1
+                return True
+            case Outcome.REJECTED:
+                self.tallies.rejected += 1
+                return True
+            case Outcome.UNKNOWN:
+                waiting.unknowns += 1
+                if waiting.unknowns < self.unknown_attempts:
+                    return False
+                self.tallies.unknown += 1
+                return True
+            case Outcome.RETRY | Outcome.SPLIT | Outcome.LATER:
+                return False
+
+    def _judged_alone(self, waiting: Waiting, result: Result) -> Result:
+        """The channel fails at one update, or at all. It is the update when others pass in between, repeatedly."""
+        if waiting.failed_at is not None and self._taken > waiting.failed_at:
+            waiting.strikes += 1
+        waiting.failed_at = self._taken
+        if waiting.strikes < MAX_STRIKES:
+            return result
+        reason = f"{result.reason or 'FAILED'} again and again, while other updates are taken"
+        return result._replace(outcome=Outcome.REJECTED, reason=reason)
+
+    async def _settle(self, settled: Sequence[tuple[Waiting, Acknowledgement]]) -> None:
+        """Durable first, then remembered, then no longer waited for."""
+        if not settled:
+            return
+        await self.acknowledge([Answer(one.partition, acknowledgement) for one, acknowledgement in settled])
+        for one, acknowledgement in settled:
+            if one.partition in self.backlog.partitions:
+                self.latest.settle(one.partition, acknowledgement)
+            self.backlog.settle(one)
+
+    def _pace(self, results: Sequence[Result]) -> None:
+        """When the next attempt may be, and how many updates it may carry."""
+        outcomes = {result.outcome for result in results}
+        if not outcomes:
+            return
+        if Outcome.SPLIT in outcomes:
+            self._most = max(1, len(results) // 2)
+        if outcomes & {Outcome.RETRY, Outcome.UNKNOWN} or (Outcome.SPLIT in outcomes and len(results) == 1):
+            self._rest(results)
+        else:
+            self.breaker = self.breaker.succeeded(_micros(self.monotonic()))
+            if Outcome.SPLIT not in outcomes:
+                self._succeeded()
+
+    def _succeeded(self) -> None:
+        self._taken += 1
+        self.backoff.succeeded()
+        self.backlog.reconsider()
+        if self._most is not None:
+            self._most = 2 * self._most if 2 * self._most < self.sink.limits.max_updates else None
+
+    def _rest(self, results: Sequence[Result]) -> None:
+        self.tallies.failed_calls += 1
+        now = self.monotonic()
+        asked = max((result.retry_after_s for result in results if result.retry_after_s is not None), default=None)
+        if asked is not None:
+            self.tallies.throttled += 1
+            self.bucket.empty(now)
+        pause = self.backoff.after_failure(asked)
+        self._not_before = now + pause
+        self._judge(results, now, pause)
+        reason = next(one.reason for one in results if one.outcome not in (Outcome.ACCEPTED, Outcome.REJECTED))
+        log.warning(
+            "call failed (%s), %d in a row; %d listings wait; next attempt in %.1f s",
+            reason, self.backoff.failures, len(self.backlog), pause,
+        )  # fmt: skip
+
+    def _judge(self, results: Sequence[Result], now: float, pause: float) -> None:
+        """For the breaker a call failed unless the channel answered it: also that it is too much is an answer."""
+        at = _micros(now)
+        if any(_is_an_answer(result) for result in results):
+            self.breaker = self.breaker.succeeded(at)
+        else:
+            self.breaker = self.breaker.failed(at, at_least=_micros(pause))
+
+
+def _is_an_answer(result: Result) -> bool:
+    throttled = result.outcome is Outcome.RETRY and result.retry_after_s is not None
+    return throttled or result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED)
+
+
+def _micros(seconds: float) -> Micros:
+    return round(seconds * SECOND)

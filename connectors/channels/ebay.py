@@ -1,0 +1,142 @@
+"""An eBay seller: quantities of inventory items and of their offers, up to 25 in a call.
+
+eBay refuses a listing that was revised 250 times in a calendar day, stop-sells too. So the sink counts, and keeps
+the last revisions of each listing for stop-sells. It counts anew after a start; eBay's own refusal stands behind
+it. A listing with variations is one listing with several SKUs: its revisions add up, which the sink cannot see.
+A quantity of 0 needs the account's out-of-stock control, or eBay refuses it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr, model_validator
+
+from connectors.channels.authorized import AuthorizedCaller
+from connectors.channels.base import Limits, Outcome, Result, Update, same_answer, too_large
+from connectors.channels.ebay_wire import PATH, encode, read_answer
+from connectors.channels.http import CallFailed, HttpCaller, UnreadableAnswer
+from connectors.channels.http_status import not_taken, succeeded
+from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.tokens import OAuthToken
+from domain.facts import SECOND
+from domain.limits_listing import DailyRevisions
+
+HOUR = 3_600 * SECOND
+STOP_SELL = "P0"
+USED_UP = "DAILY_REVISIONS_USED_UP"
+
+
+class EbaySettings(KindSettings):
+    """``url`` is https://api.ebay.com; ``token_url`` its ``/identity/v1/oauth2/token``.
+
+    The refresh token is the seller's. ``kept_for_stop_sells`` of ``revisions_per_day`` are not spent on anything
+    else. ``day_starts_h``: when a calendar day of eBay begins, in hours after midnight UTC; its official time is
+    that of the US Pacific coast.
+    """
+
+    usual_updates: ClassVar[int] = 25
+    most_updates: ClassVar[int] = 25
+
+    url: HttpAddress = "https://api.ebay.com"
+    token_url: HttpAddress = "https://api.ebay.com/identity/v1/oauth2/token"
+    client_id: Annotated[str, Field(min_length=1, max_length=200)]
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    refresh_token: SecretStr | None = None
+    refresh_token_file: Path | None = None
+    scope: str = "https://api.ebay.com/oauth/api_scope/sell.inventory"
+    revisions_per_day: Annotated[int, Field(ge=1, le=250)] = 250
+    kept_for_stop_sells: Annotated[int, Field(ge=0, le=249)] = 50
+    day_starts_h: Annotated[float, Field(ge=0, lt=24)] = 8.0
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> EbaySettings:
+        if self.kept_for_stop_sells >= self.revisions_per_day:
+            raise ValueError("kept_for_stop_sells must be below revisions_per_day")
+        return self
+
+    def attempt_s(self, calls: CallLimits) -> float:
+        """A call, with a new token and again when the token is refused."""
+        return 3 * calls.call_timeout_s
+
+
+class EbaySink:
+    """``wall_clock`` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        settings: EbaySettings,
+        calls: CallLimits | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        calls = calls or CallLimits(max_updates=settings.usual_updates)
+        self._url = settings.url.rstrip("/") + PATH
+        self._limits = Limits(calls.max_updates, calls.max_request_bytes)
+        self._wall_clock = wall_clock
+        self._http = HttpCaller(calls, wall_clock)
+        token = OAuthToken(
+            self._http,
+            settings.token_url,
+            {"grant_type": "refresh_token", "scope": settings.scope},
+            {"refresh_token": settings.secret("refresh_token")},
+            basic=(settings.client_id, settings.secret("client_secret")),
+        )
+        self._caller = AuthorizedCaller(self._http, token)
+        self._revisions = DailyRevisions(
+            settings.revisions_per_day, settings.kept_for_stop_sells, round(settings.day_starts_h * HOUR)
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What one call may carry."""
+        return self._limits
+
+    async def open(self) -> None:
+        """Prepare the connection pool. Connects with the first call: a channel that is down is an outage."""
+        await self._http.open()
+
+    async def send(self, batch: Sequence[Update]) -> Sequence[Result]:
+        """One call for what may be revised today; the rest is rejected, for today."""
+        now = round(self._wall_clock() * SECOND)
+        allowed = [
+            update
+            for update in batch
+            if self._revisions.allows(update.listing, now, stop_sell=update.priority == STOP_SELL)
+        ]
+        results = {result.listing: result for result in same_answer(batch, Outcome.REJECTED, USED_UP)}
+        if allowed:
+            body = encode(allowed)
+            if len(body) > self._limits.max_bytes:
+                # A batch that is split is split as a whole.
+                return too_large(batch)
+            sent = await self._call(allowed, body)
+            for result in sent:
+                if result.outcome not in (Outcome.RETRY, Outcome.SPLIT):
+                    self._revisions.count(result.listing, now)
+            results.update((result.listing, result) for result in sent)
+        return [results[update.listing] for update in batch]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def _call(self, batch: Sequence[Update], body: bytes) -> list[Result]:
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        answer = await self._caller.call("POST", self._url, headers=headers, body=body)
+        if isinstance(answer, CallFailed) or not succeeded(answer):
+            return not_taken(batch, answer)
+        try:
+            return read_answer(batch, answer)
+        except UnreadableAnswer as error:
+            return same_answer(batch, Outcome.UNKNOWN, str(error))
+
+
+def _make(channel: str, settings: EbaySettings, calls: CallLimits) -> EbaySink:
+    return EbaySink(settings, calls)
+
+
+KIND = ChannelKind(EbaySettings, _make)

@@ -1,0 +1,1 @@
+"""Decides: facts in; numbers, findings and updates out. Standard library only, no IO, no clock."""

@@ -1,0 +1,1 @@
+"""Speaks: Avro schemas, topics as data, bytes to facts and back, registry rules."""

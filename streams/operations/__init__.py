@@ -1,0 +1,1 @@
+"""What operators and integration teams do beside running workers: replay, verify, explain, topics, schemas."""

@@ -1,0 +1,1 @@
+"""The worker: the agents on the batch data plane."""

@@ -1,0 +1,1 @@
+"""Remembers: rows of facts and publications, and how they merge on recovery."""

@@ -1,0 +1,68 @@
+"""What listings sell, and who subscribes to a SKU, as rows of the publications changelog.
+
+Their keys begin with an empty channel, as all keys there that are no listing of a channel's planner. Rows of one
+key are joined, never replaced. Values are JSON arrays of a tag and the fields of ``Mapped`` or ``Subscription``.
+"""
+
+from __future__ import annotations
+
+from sys import intern
+from typing import Any, TypeVar
+
+import orjson
+
+from domain.listing_map import ListingName, Mapped, Subscription
+from tables.rows import UnreadableRow
+
+MAPPED_PREFIX = b"\0mapped\0"
+SUBSCRIBED_PREFIX = b"\0subscribed\0"
+
+_TAGS: dict[type, str] = {Mapped: "mapped.1", Subscription: "subscription.1"}
+_Row = TypeVar("_Row", Mapped, Subscription)
+
+
+def mapped_key(name: ListingName) -> bytes:
+    """The key of what a listing sells, in the partition of the listing's id."""
+    return MAPPED_PREFIX + "\0".join(name).encode()
+
+
+def listing_name(key: bytes) -> ListingName:
+    """The listing of such a key."""
+    channel, _, listing = key.removeprefix(MAPPED_PREFIX).decode().partition("\0")
+    return channel, listing
+
+
+def subscription_key(row: Subscription) -> bytes:
+    """The key of a subscription, in the partition of its SKU."""
+    return SUBSCRIBED_PREFIX + "\0".join((row.channel, row.listing, row.sku)).encode()
+
+
+def listing_row(row: Mapped | Subscription) -> bytes:
+    """The value of a row."""
+    return orjson.dumps([_TAGS[type(row)], *row])
+
+
+def mapped_of(value: bytes) -> Mapped:
+    """What a listing sells. Raises ``UnreadableRow`` with the reason."""
+    return _row_of(value, Mapped)
+
+
+def subscription_of(value: bytes) -> Subscription:
+    """A subscription. Raises ``UnreadableRow`` with the reason."""
+    return _row_of(value, Subscription)
+
+
+def _row_of(value: bytes, kind: type[_Row]) -> _Row:
+    try:
+        fields: list[Any]
+        tag, *fields = orjson.loads(value)
+        if tag != _TAGS[kind]:
+            raise ValueError(f"unknown tag {tag!r}")
+        if kind is Subscription:
+            fields[0] = intern(fields[0])
+        return kind(*fields)
+    except (ValueError, TypeError) as error:
+        raise UnreadableRow(
+            f"row {value[:80]!r} of a listing cannot be read ({error!r}): was it written by a newer version? "
+            "Start that version."
+        ) from error

@@ -1,0 +1,1 @@
+"""Proof by suite: unit, properties, golden, contracts, topology, simulation, integration."""

@@ -1,0 +1,227 @@
+"""The parts of a round that need no broker: what a seed decides, the proxy, the stepped clock, the traffic."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from connectors.registry import SchemaRegistry
+from connectors.registry_http import RegistryHttp
+from schemas.codec import Decoder, SchemaNotLoaded
+from schemas.rejections import OVERSIZED, Rejection
+from schemas.topics import event_topics
+from streams.local.ports import LOOPBACK, free_port
+from streams.local.registry.daemon import LocalRegistry
+from streams.worker.partitioning import partition_of_key
+from tests.chaos.clocks import SteppedClock
+from tests.chaos.evidence import CommitObservation, Intent
+from tests.chaos.mixture import Mixture, Planned
+from tests.chaos.plan import BROKER_FAULTS, LONGEST_S, Fault, plan_of
+from tests.chaos.proxy import Proxy
+from tests.chaos.retail import Retail
+from tests.chaos.watch import lag_of
+from tests.chaos.writers import Writers
+
+PARTITIONS = 6
+START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def test_a_seed_always_tells_the_same_round() -> None:
+    assert plan_of(7) == plan_of(7)
+    assert len({str(plan_of(seed)) for seed in range(50)}) == 50
+
+
+def test_a_hundred_seeds_have_every_fault_and_every_topology() -> None:
+    plans = [plan_of(seed, stores=("memory", "rocksdb")) for seed in range(1, 101)]
+    assert {deed.fault for plan in plans for deed in plan.deeds} == set(Fault)
+    assert {(plan.partitions, plan.workers) for plan in plans} == {(p, w) for p in (6, 24) for w in (1, 2, 3)}
+    assert all(sum(deed.fault in BROKER_FAULTS for deed in plan.deeds) <= 1 for plan in plans)
+    assert all(deed.at_s <= LONGEST_S for plan in plans for deed in plan.deeds)
+
+
+def test_the_disk_fills_up_only_where_a_store_is_on_disk() -> None:
+    faults = {deed.fault for seed in range(200) for deed in plan_of(seed, stores=("memory",)).deeds}
+    assert Fault.DISK_FULL not in faults
+
+
+# -- traffic
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> SchemaRegistry:
+    server = LocalRegistry(tmp_path_factory.mktemp("registry"))
+    server.start()
+    yield SchemaRegistry(RegistryHttp(server.url))
+    server.stop()
+
+
+def records(registry: SchemaRegistry, newest: bool = False) -> list[Planned]:
+    mixture = Mixture(1, PARTITIONS, Writers(registry, 1), newest)
+    return list(mixture.records(Retail(1, 100, START).lines(4_000)))
+
+
+def decoded(decoder: Decoder, registry: SchemaRegistry, record: Planned) -> object:
+    while True:
+        try:
+            return decoder.decode(record.topic, record.key, record.value, record.headers)
+        except SchemaNotLoaded as missing:
+            registry.load(missing.ref)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_every_record_is_what_was_meant(registry: SchemaRegistry, newest: bool) -> None:
+    made = records(registry, newest)
+    assert {record.intent for record in made} == set(Intent)
+    assert {record.topic for record in made} == {topic.name for topic in event_topics()}
+    decoder = Decoder(registry)
+    for record in made:
+        said = decoded(decoder, registry, record)
+        if record.intent in (Intent.POISON, Intent.OVERSIZED):
+            assert isinstance(said, Rejection), record
+            assert (said.code == OVERSIZED) == (record.intent is Intent.OVERSIZED)
+        else:
+            assert not isinstance(said, Rejection), (record, said)
+            home = partition_of_key(record.key or b"", PARTITIONS)
+            assert (record.partition in (None, home)) == (record.intent is not Intent.MISROUTED)
+
+
+def test_many_kinds_of_poison_are_mixed_in(registry: SchemaRegistry) -> None:
+    decoder = Decoder(registry)
+    codes = Counter(
+        getattr(decoded(decoder, registry, record), "code", "")
+        for record in records(registry)
+        if record.intent is Intent.POISON
+    )
+    assert set(codes) >= {
+        "EMPTY",
+        "TRUNCATED",
+        "WRONG_MAGIC",
+        "UNKNOWN_SCHEMA",
+        "WRONG_SCHEMA",
+        "MALFORMED",
+        "TRAILING_BYTES",
+        "KEY_MISMATCH",
+        "INVALID_TEXT",
+        "MISSING_FIELD",
+    }
+
+
+def test_duplicates_repeat_bytes_that_came_before(registry: SchemaRegistry) -> None:
+    seen: set[tuple[object, ...]] = set()
+    for record in records(registry):
+        content = (record.topic, record.key, record.value, record.headers)
+        assert record.intent is not Intent.DUPLICATE or content in seen
+        seen.add(content)
+
+
+# -- time
+
+
+def test_a_stepped_clock_moves_the_wall_clock_and_no_other(tmp_path: Path) -> None:
+    clock = SteppedClock(tmp_path / "clock")
+    asked = "import sys, time as t\nfor _ in sys.stdin: print(t.time(), t.time_ns(), t.monotonic(), flush=True)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", asked],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clock.environment(),
+    )
+
+    def told() -> tuple[float, ...]:
+        child.stdin.write("?\n")  # type: ignore[union-attr]
+        child.stdin.flush()  # type: ignore[union-attr]
+        return tuple(map(float, child.stdout.readline().split()))  # type: ignore[union-attr]
+
+    try:
+        for step in (0.0, 600.0, -600.0, 0.0):
+            clock.step(step)
+            before, (wall, nanoseconds, monotonic), after = time.time(), told(), time.time()
+            assert before + step - 0.001 <= wall <= after + step + 0.001
+            assert before + step - 0.001 <= nanoseconds / 1e9 <= after + step + 0.001
+            assert monotonic <= time.monotonic()
+    finally:
+        child.kill()
+        child.wait()
+
+
+# -- network
+
+
+class Echo:
+    """A server that answers what it hears, behind a proxy."""
+
+    async def __aenter__(self) -> Echo:
+        self._server = await asyncio.start_server(self._answer, LOOPBACK, 0)
+        self.proxy = Proxy(self._server.sockets[0].getsockname()[1])
+        self.port = free_port()
+        await self.proxy.open(self.port)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.proxy.close()
+        self._server.close()
+
+    async def ask(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(LOOPBACK, self.port)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while heard := await reader.read(1_000):
+            writer.write(heard)
+        writer.close()
+
+
+async def test_the_proxy_forwards_in_both_directions() -> None:
+    async with Echo() as echo:
+        reader, writer = await echo.ask()
+        writer.write(b"x" * 500_000)
+        assert await reader.readexactly(500_000) == b"x" * 500_000
+        writer.close()
+
+
+async def test_cut_connections_are_reset_and_new_ones_work() -> None:
+    async with Echo() as echo:
+        reader, writer = await echo.ask()
+        writer.write(b"one")
+        assert await reader.readexactly(3) == b"one"
+        await echo.proxy.cut()
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        reader, writer = await echo.ask()
+        writer.write(b"two")
+        assert await reader.readexactly(3) == b"two"
+
+
+async def test_silence_holds_everything_back_and_loses_nothing() -> None:
+    async with Echo() as echo:
+        reader, writer = await echo.ask()
+        await echo.proxy.silence()
+        writer.write(b"one")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.2)
+        await echo.proxy.speak()
+        assert await reader.readexactly(3) == b"one"
+
+
+async def test_a_refusing_proxy_lets_nobody_in() -> None:
+    async with Echo() as echo:
+        echo.proxy.refusing = True
+        reader, _ = await echo.ask()
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+
+
+# -- lag
+
+
+def test_lag_counts_what_is_after_the_committed_offsets() -> None:
+    places = [("a", 0), ("a", 1)]
+    seen = CommitObservation(0.0, {("a", 0): 3}, {("a", 0): 5, ("a", 1): 7, ("b", 0): 100})
+    assert lag_of(seen, places) == 9

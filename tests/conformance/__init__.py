@@ -1,0 +1,1 @@
+"""The suites every channel sink passes, and one module for each sink that passes them."""

@@ -1,0 +1,128 @@
+"""Updates, clocks and a delivery that tests of channels can steer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors.channels.backlog import Backlog
+from connectors.channels.backoff import Backoff
+from connectors.channels.base import ChannelSink, Update
+from connectors.channels.delivery import Answer, Delivery
+from connectors.channels.latest import LatestSettled, Standing
+from connectors.channels.rate import TokenBucket
+from domain.facts import SECOND, Acknowledgement, Micros
+
+NOW: Micros = 1_767_225_610 * SECOND
+CHANNEL = "web"
+PARTITION = 3
+
+
+def update(
+    listing: str = "L-1",
+    publish_seq: int = 1,
+    quantity: int = 5,
+    *,
+    priority: str = "P2",
+    planned_at: Micros = NOW,
+    expires_in_s: int = 3600,
+) -> Update:
+    """An update as the planner would send it."""
+    return Update(
+        channel=CHANNEL,
+        listing=listing,
+        sku=listing,
+        quantity=quantity,
+        publish_seq=publish_seq,
+        expires_at=planned_at + expires_in_s * SECOND,
+        expected_previous=None,
+        idempotency_key=f"{CHANNEL}:{listing}:{publish_seq}",
+        priority=priority,
+        reason="CHANGED",
+        caused_by=("ev-1",),
+        occurred_at=planned_at - SECOND,
+        planned_at=planned_at,
+    )
+
+
+@dataclass
+class Clock:
+    """Wall clock and monotonic clock that move only when told."""
+
+    now_s: float = 0.0
+
+    def wall(self) -> Micros:
+        return NOW + round(self.now_s * SECOND)
+
+    def wall_s(self) -> float:
+        return self.wall() / SECOND
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@dataclass
+class Journal:
+    """Acknowledgements as they became durable; survives the process that wrote them."""
+
+    answers: list[Answer] = field(default_factory=list)
+
+    async def __call__(self, answers: Sequence[Answer]) -> None:
+        self.answers += answers
+
+    @property
+    def acknowledgements(self) -> list[Acknowledgement]:
+        return [answer.acknowledgement for answer in self.answers]
+
+    def outcomes(self) -> list[tuple[str, int, str]]:
+        return [(one.listing, one.publish_seq, one.outcome) for one in self.acknowledgements]
+
+
+class Lifetime:
+    """One life of a sink process, from the assignment of its partition to its death; ``journal`` outlives it."""
+
+    def __init__(self, sink: ChannelSink, journal: Journal, clock: Clock, *, unknown_attempts: int = 3) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.offset = 0
+        self.backlog = Backlog()
+        self.latest = LatestSettled(max_listings=1000)
+        self.backlog.own(PARTITION)
+        self.backlog.open(PARTITION)
+        self.latest.own(PARTITION, journal.acknowledgements)
+        self.delivery = Delivery(
+            sink=sink,
+            backlog=self.backlog,
+            latest=self.latest,
+            acknowledge=journal,
+            bucket=TokenBucket(1000.0, 1000),
+            backoff=Backoff(1.0, 60.0, lambda low, high: high),
+            wall_clock=clock.wall,
+            monotonic=clock.monotonic,
+            unknown_attempts=unknown_attempts,
+        )
+
+    def arrive(self, *updates: Update) -> list[Standing]:
+        """Updates are read from the topic."""
+        standings = []
+        for one in updates:
+            standing = self.latest.standing(PARTITION, one)
+            if standing is Standing.NEW:
+                self.backlog.add(PARTITION, self.offset, one)
+            else:
+                self.backlog.passed(PARTITION, self.offset)
+            self.offset += 1
+            standings.append(standing)
+        return standings
+
+    async def deliver(self, attempts: int = 50) -> None:
+        """Attempt until nothing waits, letting the clock run through every pause."""
+        for _ in range(attempts):
+            if not len(self.backlog):
+                return
+            self.clock.advance(self.delivery.wait_s())
+            await self.delivery.attempt()
+        raise AssertionError(f"{len(self.backlog)} listings still wait after {attempts} attempts")

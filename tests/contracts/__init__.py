@@ -1,0 +1,1 @@
+"""What other people build on: schemas, topics, documentation, commands."""

@@ -1,0 +1,76 @@
+"""eBay's bulkUpdatePriceQuantity: 25 SKUs a call, a status for each, 250 revisions of a listing in a day."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from typing import Any
+
+from aiohttp import web
+
+from tests.fakes.vendor import FakeVendor
+
+CLIENT_ID = "seller-app"
+CLIENT_SECRET = "cert-id-5d21"
+REFRESH_TOKEN = "v^1.1#refresh-9c4e"
+MOST_SKUS = 25
+MOST_SKU_CHARS = 50
+
+
+class FakeEbay(FakeVendor):
+    """``offers`` knows the SKU of each offer that exists; offers named by tests are made up as they come."""
+
+    def __init__(self, most_revisions: int = 250) -> None:
+        pair = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        super().__init__(client_secrets={REFRESH_TOKEN, f"Basic {pair}"})
+        self.most_revisions = most_revisions
+        self.revisions: Counter[str] = Counter()
+        self.refused: set[str] = set()
+        self.system_error_once: set[str] = set()
+        self.bodies: list[dict[str, Any]] = []
+
+    def next_day(self) -> None:
+        """Midnight at eBay."""
+        self.revisions.clear()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/sell/inventory/v1/bulk_update_price_quantity", self._update)]
+
+    async def _update(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.bodies.append(body)
+        skus = [one["sku"] for one in body["requests"]]
+        offers = [offer["offerId"] for one in body["requests"] for offer in one.get("offers", ())]
+        if len(skus) > MOST_SKUS or len(set(skus)) < len(skus) or len(set(offers)) < len(offers):
+            return web.json_response({"errors": [{"errorId": 25709, "message": "Invalid value"}]}, status=400)
+        responses = [one for asked in body["requests"] for one in self._answers(asked)]
+        mixed = any(one["statusCode"] != 200 for one in responses)
+        return web.json_response({"responses": responses}, status=207 if mixed else 200)
+
+    def _answers(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        """One answer for each offer of a SKU, or for the SKU."""
+        sku, total = asked["sku"], asked["shipToLocationAvailability"]["quantity"]
+        assert type(total) is int
+        assert total >= 0
+        offers = asked.get("offers") or [{"offerId": None, "availableQuantity": total}]
+        return [self._revise(sku, offer["offerId"], min(total, offer["availableQuantity"])) for offer in offers]
+
+    def _revise(self, sku: str, offer: str | None, quantity: int) -> dict[str, Any]:
+        listing = sku if offer is None else f"{sku}|{offer}"
+        answer: dict[str, Any] = {"sku": sku} | ({} if offer is None else {"offerId": offer})
+        if listing in self.system_error_once:
+            self.system_error_once.discard(listing)
+            return answer | _failed(500, 25001, "A system error has occurred.")
+        if len(sku) > MOST_SKU_CHARS:
+            return answer | _failed(400, 25707, "Invalid sku.")
+        if listing in self.refused:
+            return answer | _failed(404, 25713, "This Offer is not available.")
+        if self.revisions[listing] >= self.most_revisions:
+            return answer | _failed(400, 25002, "The listing was revised too often today.")
+        self.revisions[listing] += 1
+        self.took(listing, quantity)
+        return answer | {"statusCode": 200, "warnings": []}
+
+
+def _failed(status: int, number: int, message: str) -> dict[str, Any]:
+    return {"statusCode": status, "errors": [{"errorId": number, "domain": "API_INVENTORY", "message": message}]}

@@ -1,0 +1,1 @@
+"""Worked cases with exact expected numbers."""

@@ -1,0 +1,1 @@
+"""The system on real brokers, which the suite starts itself."""

@@ -1,0 +1,1 @@
+"""Sink processes against a real broker and a real HTTP channel."""

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from tests.fakes.shopify import LOCATION, FakeShopify
+from tests.fakes.vendor import Fault
+from tests.integration.sinks.rig import Channel
+
+pytestmark = pytest.mark.integration
+
+SECRET = "shpss_process-secret"
+
+
+async def test_a_shop_on_shopify_is_told_by_a_process_that_is_killed_and_throttled(channel: Channel) -> None:
+    vendor = FakeShopify(client_secrets={SECRET}, clock=asyncio.get_running_loop().time, restore_per_s=1_000.0)
+    listings = [f"gid://shopify/InventoryItem/{number}" for number in range(300)]
+    async with TestServer(vendor.app(), host="127.0.0.1") as server:
+        settings = {
+            "kind": "shopify",
+            "location_id": LOCATION,
+            "client_id": "atstream",
+            "client_secret": SECRET,
+        }
+        url = str(server.make_url("/"))
+        vendor.next_faults = [Fault(503), vendor.throttling(1), Fault(taken=True, closed=True)]
+        channel.publish(channel.update(listing, 1, 5) for listing in listings)
+        first = channel.sink(url, **settings)
+        await channel.becomes(lambda: len(vendor.available) >= 250)
+        first.kill()
+        vendor.expire_tokens()
+        channel.publish(channel.update(listing, 2, 0, "P0") for listing in listings[:50])
+        second = channel.sink(url, **settings)
+        await channel.settles()
+        said = first.log.read_text() + second.log.read_text()
+        assert await asyncio.to_thread(second.stop) == 0
+    assert vendor.available == dict.fromkeys(listings[:50], 0) | dict.fromkeys(listings[50:], 5)
+    assert vendor.invalid == []
+    newest = {one.listing: one.publish_seq for one in channel.acknowledgements() if one.outcome == "ACCEPTED"}
+    assert newest == dict.fromkeys(listings[:50], 2) | dict.fromkeys(listings[50:], 1)
+    assert SECRET not in said
+    assert "issued-token" not in said

@@ -1,0 +1,1 @@
+"""Seeded runs of the core under crashes, repetition and disorder."""

@@ -1,0 +1,1 @@
+"""Channel sinks and what they share, one module at a time."""

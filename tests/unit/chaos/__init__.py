@@ -1,0 +1,1 @@
+"""The judge of chaos, judged: each law holds in a sound round and catches what is planted."""

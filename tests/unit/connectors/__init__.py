@@ -1,0 +1,1 @@
+"""Reaching out, one client at a time."""

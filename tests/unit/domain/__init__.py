@@ -1,0 +1,1 @@
+"""The core, one module at a time."""

@@ -1,0 +1,1 @@
+"""Bytes, JSON and policy documents, one module at a time."""

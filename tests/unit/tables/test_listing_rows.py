@@ -1,0 +1,76 @@
+"""Rows and messages of listings come back as they were; others are refused with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.listing_map import Listed, Mapped, Subscription, Supply
+from schemas.listing_exchange import Exchanged, exchange_value, exchanged_of
+from schemas.rejections import MALFORMED, Rejection
+from tables.listing_rows import (
+    listing_name,
+    listing_row,
+    mapped_key,
+    mapped_of,
+    subscription_key,
+    subscription_of,
+)
+from tables.rows import UnreadableRow
+
+SUBSCRIPTION = Subscription("web", "L1", "SKU-1", 7, wanted=True)
+
+
+@pytest.mark.parametrize("row", [Mapped("SKU-1", 6, 10, 7, True, 20, 3), Mapped(None, 1, 10, 7)])
+def test_what_a_listing_sells_comes_back_as_it_was(row: Mapped) -> None:
+    assert mapped_of(listing_row(row)) == row
+
+
+def test_a_subscription_comes_back_as_it_was() -> None:
+    assert subscription_of(listing_row(SUBSCRIPTION)) == SUBSCRIPTION
+
+
+def test_a_key_names_its_listing() -> None:
+    assert listing_name(mapped_key(("web", "gid://shopify/InventoryItem/1"))) == (
+        "web",
+        "gid://shopify/InventoryItem/1",
+    )
+    assert subscription_key(SUBSCRIPTION) != subscription_key(SUBSCRIPTION._replace(sku="SKU-2"))
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b'["mapped.2"]', b'["mapped.1"]', b'["subscription.1", "web"]'])
+def test_a_row_that_cannot_be_read_is_refused(value: bytes) -> None:
+    with pytest.raises(UnreadableRow, match="cannot be read"):
+        mapped_of(value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Listed("web", "L1", None, 1, 10),
+        Listed("web", "L1", "SKU-1", 6, 10),
+        SUBSCRIPTION,
+        Supply("web", "L1", "SKU-1", 7, 20, 9, ("e1", "e2"), 5, repair=True),
+        Supply("web", "L1", "SKU-1", 7, 20, 9),
+    ],
+)
+def test_a_message_comes_back_as_it_was(message: Exchanged) -> None:
+    assert exchanged_of(exchange_value(message)) == message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"[]",
+        b"{}",
+        b'["supply.2"]',
+        b'["subscription.1","web","L1","SKU-1",7]',
+        b'["subscription.1","web","L1","SKU-1","7",true]',
+        b'["listed.1","web","L1",3,1,10]',
+    ],
+)
+def test_a_message_that_cannot_be_read_is_rejected(value: bytes | None) -> None:
+    rejected = exchanged_of(value)
+    assert isinstance(rejected, Rejection)
+    assert rejected.code == MALFORMED
