@@ -8,7 +8,9 @@ READY := $(VENV)/.ready
 
 # Cheap suites first, so that the first failure is the most precise one.
 FAST_SUITES := $(addprefix tests/,unit properties golden contracts conformance topology simulation)
-PYTEST := $(BIN)/python -m pytest
+# So many tests at a time, a module's in one place: most of them wait for brokers and sessions, not for a processor.
+LANES ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(LANES) --dist loadscope
 # Options for the target's main command: make test ARGS="-k balance", make demo ARGS="--seconds 30".
 ARGS ?=
 ROUNDS ?= 3

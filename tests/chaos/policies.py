@@ -8,6 +8,8 @@ from typing import Any
 
 _PUBLISH = {"rate_per_s": 2_000, "burst": 2_000, "heartbeat_s": 1, "rise_debounce_s": 0}
 """The worker's own budget is never what a round waits for; sinks have limits of theirs."""
+_FULL_SYNCS_S = (0, 15)
+"""None, or one in the middle of most rounds; rare enough that a round comes to rest between two of them."""
 
 
 def policies_of(seed: int, channels: tuple[str, ...]) -> list[Mapping[str, Any]]:
@@ -21,7 +23,11 @@ def _policy(chance: random.Random, channels: tuple[str, ...]) -> Mapping[str, An
         "web": {
             "mode": "SHARED",
             "buffer": {"units": chance.randrange(4)},
-            "publish": {**_PUBLISH, "rise_debounce_s": chance.choice((0, 1))},
+            "publish": {
+                **_PUBLISH,
+                "rise_debounce_s": chance.choice((0, 1)),
+                "full_sync_every_s": chance.choice(_FULL_SYNCS_S),
+            },
         },
         "amazon": {
             "mode": "PERCENT",
