@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from domain.answers import Failures, Reactions, planner_breaker
-from domain.exposure import ExposureBook
+from domain.exposure import Exposed, ExposureBook
 from domain.facts import SECOND, Acknowledgement, Micros
 from domain.findings import CHANNEL_DRIFT, LISTING_NOT_TAKEN
 from domain.latency import MILLISECOND
@@ -20,6 +20,7 @@ from domain.listings import P0, REJECTED, UNANSWERED, UNKNOWN, Listing
 from domain.numbers import Finding
 from domain.planner import Planner
 from domain.policy import ChannelPolicy, Policy, PublishPolicy
+from domain.prices import Offer
 from domain.updates import ChannelUpdate
 
 ABOVE = "above"
@@ -37,15 +38,18 @@ class ListingFinding(NamedTuple):
     note: str
 
 
+_ONE = Offer(1)
+
+
 class ChannelWatch:
     """Watches the channel of a planner, whose listings it reads. Memory follows listings that are open or odd.
 
-    ``pack_size``: units of the SKU in one of what a listing sells.
+    ``offer``: what one of a listing is; asked when something is known to have changed.
     """
 
-    def __init__(self, planner: Planner, pack_size: Callable[[str], int] = lambda _: 1) -> None:
+    def __init__(self, planner: Planner, offer: Callable[[str], Offer] = lambda _: _ONE) -> None:
         self.planner = planner
-        self._pack_size = pack_size
+        self._offer = offer
         self.exposure = ExposureBook()
         self.reactions = Reactions()
         self.failures = Failures()
@@ -56,12 +60,13 @@ class ChannelWatch:
         self._drifted: set[str] = set()
 
     def changed(self, listing_id: str, now: Micros) -> None:
-        """The planner knows something else of the listing."""
+        """The planner knows something else of the listing, or one of it is something else."""
         row = self.planner.listings[listing_id]
-        accepted, safe = row.acked_quantity, row.desired
-        pack_size = self._pack_size(listing_id) if accepted and safe is not None and accepted > safe else 1
+        accepted, safe, sku, since = row.acked_quantity, row.desired, row.sku, _diverged_at(row)
+        is_exposed = accepted and safe is not None and accepted > safe
+        pack_size, price = self._offer(listing_id) if is_exposed else _ONE
         self.exposure.observe(
-            listing_id, accepted, safe, now, sku=row.sku, pack_size=pack_size, since=_diverged_at(row)
+            listing_id, accepted, safe, now, sku=sku, pack_size=pack_size, price=price, since=since
         )
 
     def restored(self, listing_id: str, now: Micros) -> None:
@@ -161,9 +166,9 @@ class ChannelWatch:
         if not self.failures.failed(listing_id):
             return None
         row = self.planner.listings[listing_id]
-        units = self.exposure.units_of(listing_id)
         shows = "nothing yet" if row.acked_quantity is None else str(row.acked_quantity)
-        note = f"{why}; told {row.last_quantity}, took {shows}, {units} units more than is safe"
+        exposed = self.exposure.exposed(listing_id)
+        note = f"{why}; told {row.last_quantity}, took {shows}, {_exposed_by(exposed)}"
         return self._finding(LISTING_NOT_TAKEN, listing_id, row.sku, note)
 
     def _finding(self, code: str, listing_id: str, sku: str, note: str) -> ListingFinding:
@@ -178,6 +183,16 @@ def measured_channels(policy: Policy) -> tuple[str, ...]:
 
 def _has_level(rules: ChannelPolicy | None) -> bool:
     return rules is not None and rules.service_level is not None
+
+
+def _exposed_by(exposed: Exposed | None) -> str:
+    """For a note: units, and what they sell for where that is known."""
+    if exposed is None:
+        return "0 units more than is safe"
+    units = f"{exposed.units} units more than is safe"
+    if exposed.value is None:
+        return units
+    return f"{units}, worth {exposed.value.amount} in the smallest unit of {exposed.value.currency}"
 
 
 def _diverged_at(row: Listing) -> Micros | None:

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
-from itertools import islice
 
+from agents.adoptions import Adoptions
 from agents.channel_watch import ChannelWatch, ListingFinding, measured_channels
 from agents.full_syncs import FullSyncs
 from agents.outputs import channel_update, inventory_finding
@@ -17,6 +17,7 @@ from domain.budget import TokenBucket
 from domain.facts import Acknowledgement, Micros
 from domain.planner import Planner
 from domain.policy import Policy
+from domain.prices import Offer
 from domain.updates import ChannelUpdate
 from schemas.topics import INVENTORY_FINDINGS, PUBLICATIONS_CHANGELOG, channel_updates_topic
 from tables.full_syncs import FULL_SYNC_PREFIX
@@ -26,7 +27,6 @@ from tables.told import Told
 FANNED_OUT_PER_TICK = 2_000
 """Updates planned for one channel in one epoch, at most, so that an epoch stays short."""
 
-ADOPTION_STEPS_PER_TICK = 20
 SLICE_UPDATES = 64
 
 
@@ -47,8 +47,7 @@ class FanOut:
         self.planners: dict[str, Planner] = {}
         self.watches: dict[str, ChannelWatch] = {}
         """What the answers of each planner's channel say."""
-        self._adoptions: dict[str, Iterator[None]] = {}
-        """Channels whose listings are still to be planned anew, with what does it."""
+        self._adoptions = Adoptions()
         self._wanted: dict[tuple[str, str], None] = {}
         """Listings of which something else was wanted since the last tick, by channel and id."""
         self._noted: set[tuple[str, str]] = set()
@@ -67,20 +66,19 @@ class FanOut:
         self._policy = policy
         self._measured = measured_channels(policy)
         for channel, rules in policy.channels.items():
-            planner = self.planners.get(channel)
+            planner, overrides = self.planners.get(channel), policy.publish_overrides(channel)
             if planner is None:
-                planner = Planner(channel, rules.publish, self._ports.version, policy.publish_overrides(channel))
+                planner = Planner(channel, rules.publish, self._ports.version, overrides)
                 self.planners[channel] = planner
-                self.watches[channel] = ChannelWatch(planner, partial(self._pack_size, channel))
+                self.watches[channel] = ChannelWatch(planner, partial(self._offer, channel))
                 for listing, rows in self._rows.pop(channel, {}).items():
                     self._restore(channel, listing, rows, now)
-            else:
+            elif not planner.goes_by(rules.publish, overrides):
                 # The rules hold; the next epochs plan by them what is pending.
-                adoption = planner.adoption(rules.publish, now, policy.publish_overrides(channel))
-                self._adoptions[channel] = adoption
+                self._adoptions.begin(channel, planner.adoption(rules.publish, now, overrides))
         for channel in [known for known in self.planners if known not in policy.channels]:
             del self.planners[channel], self.watches[channel]
-            self._adoptions.pop(channel, None)
+            self._adoptions.forget(channel)
             self._noted = {noted for noted in self._noted if noted[0] != channel}
             for told in self._told.values():
                 told.channel_is_gone(channel)
@@ -200,15 +198,12 @@ class FanOut:
         yield self.concluded()
         for channel, planner in self.planners.items():
             if planner.is_ahead(now):
-                self._adoptions[channel] = planner.set_back(now)
+                self._adoptions.begin(channel, planner.set_back(now))
                 self._buckets[channel] = self._buckets[channel].set_back(now)
                 self.watches[channel].set_back(now)
                 self.full_syncs.set_back(channel, now)
-        for channel, adoption in list(self._adoptions.items()):
-            for _ in islice(adoption, ADOPTION_STEPS_PER_TICK):
-                yield []
-            if next(adoption, self) is self:
-                del self._adoptions[channel]
+        for _ in self._adoptions.go_on():
+            yield []
         for channel, planner in self.planners.items():
             yield self.full_syncs.begin(channel, planner, now)
             left = FANNED_OUT_PER_TICK
@@ -270,10 +265,10 @@ class FanOut:
         self._wanted[name] = None
         self.watches[name[0]].changed(name[1], now)
 
-    def _pack_size(self, channel: str, listing: str) -> int:
-        """Units of the SKU in one of what the listing sells."""
+    def _offer(self, channel: str, listing: str) -> Offer:
+        """What one of the listing is."""
         sku = self.planners[channel].listings[listing].sku
-        return self._policy.channel_of(sku, channel).pack_size
+        return Offer(self._policy.channel_of(sku, channel).pack_size)
 
     def _waits(self, channel: str, listing: str) -> bool:
         planner = self.planners.get(channel)

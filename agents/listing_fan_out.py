@@ -13,6 +13,7 @@ from domain.facts import Micros
 from domain.listing_map import Listed, ListingName, Subscription, Supply
 from domain.listings import Listing
 from domain.policy import Policy
+from domain.prices import Offer
 from domain.updates import ChannelUpdate
 from schemas.listing_exchange import Exchanged
 from tables.full_syncs import FULL_SYNC_PREFIX
@@ -56,6 +57,10 @@ class ListingFanOut(FanOut):
         """Everything of the partition is recovered: go on with what an earlier owner began."""
         super().resume(partition, now)
         here = self._at(partition)
+        here.recovered()
+        for channel, watch in self.watches.items():
+            for listing in here.exposed(channel, watch.exposure):
+                watch.changed(listing, now)  # its row came before what it sells for
         for name in here.to_resume(self._rows_of):
             self._partition_of[name[1]] = partition
             self._show(here, name, now)
@@ -79,8 +84,9 @@ class ListingFanOut(FanOut):
                 outgoing += self._listed(here, message, now)
             elif isinstance(message, Subscription):
                 outgoing += here.subscribed(message, assess(message.sku))
-                if not here.is_default(message.channel, message.sku):
-                    self._take_back((message.channel, message.sku), now)
+                name = message.channel, message.sku
+                if not here.is_default(*name) and here.listing(name) is None:
+                    self._take_back(name, now)
             else:
                 counts, rows = here.supplied(message)
                 outgoing += rows
@@ -133,24 +139,31 @@ class ListingFanOut(FanOut):
             return [message]  # its key holds the channel as well, so it did not come to its home
         outgoing = here.listed(statement)
         if outgoing:
+            name = statement.channel, statement.listing
             self._partition_of[statement.listing] = here.number
-            self._show(here, (statement.channel, statement.listing), now)
+            self._show(here, name, now)
+            if statement.listing in self._rows_of(statement.channel):
+                self.watches[statement.channel].changed(statement.listing, now)
         return outgoing
 
     def _show(self, here: ListingPartition, name: ListingName, now: Micros, supply: Supply | None = None) -> None:
         """Have the channel told what the listing should show; 0 comes first after a change of its SKU.
 
-        A listing that was never told anything has nothing to take back, and is supplied at once.
+        A listing that was never told anything has nothing to take back, and is supplied at once. So is a SKU that
+        was listed under its own name and goes on being so; until then it shows what it was told.
         """
         channel, listing = name
         planner = self.planners.get(channel)
         known = None if planner is None else planner.listings.get(listing)
-        quantity, sku = here.shown(name)
-        if known is None or known.last_quantity in (None, 0):
+        is_its_own = known is not None and here.is_its_own(name) and known.sku == listing
+        if known is None or is_its_own or known.last_quantity in (None, 0):
             self._supplies += here.told_zero(name)
+        quantity, sku = here.shown(name)
         if planner is None:
             return
         if known is None and not quantity and supply is None:
+            return
+        if quantity is None and is_its_own:
             return
         if quantity is None:
             quantity = 0  # what waits to be told is of a SKU that the listing sells no longer
@@ -174,7 +187,10 @@ class ListingFanOut(FanOut):
         if planner is not None and name[1] in planner.listings and planner.want(name[1], 0, now):
             self._wants(name, now)
 
-    def _pack_size(self, channel: str, listing: str) -> int:
-        here = self._here.get(self._partition_of.get(listing, -1))
+    def _offer(self, channel: str, listing: str) -> Offer:
+        """What one of the listing is, as its home knows it."""
+        one, here = super()._offer(channel, listing), self._here.get(self._partition_of.get(listing, -1))
         mapped = None if here is None else here.listing((channel, listing))
-        return super()._pack_size(channel, listing) * (1 if mapped is None else mapped.pack_size)
+        if here is None or mapped is None:
+            return one
+        return Offer(one.pack_size * mapped.pack_size, here.prices.of((channel, listing)))

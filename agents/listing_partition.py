@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from sys import intern
 
 from agents.causes import Cause
+from agents.listing_prices import ListingPrices
 from agents.ports import Outgoing, Ports
+from domain.exposure import ExposureBook
 from domain.listing_map import (
     Listed,
     ListingName,
@@ -28,6 +30,7 @@ from schemas.listing_exchange import Exchanged, exchange_value
 from schemas.topics import LISTING_EXCHANGE, PUBLICATIONS_CHANGELOG
 from tables.listing_rows import (
     MAPPED_PREFIX,
+    PRICE_PREFIX,
     SUBSCRIBED_PREFIX,
     listing_name,
     listing_row,
@@ -45,6 +48,7 @@ class ListingPartition:
 
     def __init__(self, number: int, ports: Ports) -> None:
         self.number = number
+        self.prices = ListingPrices(number)
         self._ports = ports
         self._listings: dict[str, dict[str, Mapped]] = {}
         """By channel and listing."""
@@ -63,6 +67,12 @@ class ListingPartition:
             self._put(name, row if known is None else join(known, row))
         elif key.startswith(SUBSCRIBED_PREFIX):
             self._keep(subscription_of(value))
+        elif key.startswith(PRICE_PREFIX):
+            self.prices.recover(key, value)
+
+    def recovered(self) -> None:
+        """Every row was taken."""
+        self.prices.settle(self._listings)
 
     # -- the home of listings ----------------------------------------------------------------------------------
 
@@ -83,6 +93,17 @@ class ListingPartition:
                 if row is None or each.units is None or row.desired != shown(each):
                     yield channel, listing_id
 
+    def exposed(self, channel: str, book: ExposureBook) -> Iterator[str]:
+        """Listings of a channel that are exposed as far as the book knows."""
+        return (
+            listing for listing in self._listings.get(channel, _NO_LISTINGS) if book.exposed(listing) is not None
+        )
+
+    def is_its_own(self, name: ListingName) -> bool:
+        """Whether a listing is called like the SKU that it sells, one by one."""
+        listing = self.listing(name)
+        return listing is not None and listing.sku == name[1] and listing.pack_size == 1
+
     def listing(self, name: ListingName) -> Mapped | None:
         """What a listing sells; None: nobody said, or not here."""
         return self._listings.get(name[0], _NO_LISTINGS).get(name[1])
@@ -95,9 +116,10 @@ class ListingPartition:
         name = (statement.channel, statement.listing)
         before = self.listing(name)
         after = mapped(before, statement, self._ports.version())
+        priced = self.prices.said(before, statement)
         if after is None:
-            return []
-        outgoing = [self._remember(name, after)]
+            return priced
+        outgoing = [self._remember(name, after), *priced]
         if before is not None and before.sku is not None and before.sku != after.sku:
             outgoing.append(self._subscribe(name, before.sku, before.number, wanted=False))
         return outgoing

@@ -118,6 +118,17 @@ EXPOSED_LISTINGS = gauge(
     "exposure_listings", "listings", "listings of which the channel accepted more than is safe now", "channel"
 )
 EXPOSED_UNITS = gauge("exposure_units", "units", "units it accepted beyond what is safe now", "channel")
+EXPOSED_VALUE = gauge(
+    "exposure_value",
+    "smallest unit of the currency",
+    "what the listings with a price sell for, of which the channel accepted more than is safe now, as many as it "
+    "accepted too many",
+    "channel",
+    "currency",
+)
+EXPOSED_UNPRICED = gauge(
+    "exposure_unpriced_units", "units", "the part of these units of listings without a price", "channel"
+)
 EXPOSED_SECONDS = gauge(
     "exposure_oldest_seconds", "seconds", "how long the one has been exposed that is exposed longest", "channel"
 )

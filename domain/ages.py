@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView
 from heapq import heapify, heappop, heappush
 
 from domain.facts import Micros
@@ -25,9 +24,9 @@ class Ages:
     def __contains__(self, name: str) -> bool:
         return name in self._since
 
-    def items(self) -> ItemsView[str, Micros]:
-        """Names and since when, in no particular order."""
-        return self._since.items()
+    def since(self, name: str) -> Micros:
+        """Since when the name has been there. Raises KeyError if it is not."""
+        return self._since[name]
 
     def begin(self, name: str, at: Micros) -> None:
         """The name is there from ``at`` on; one that is there already keeps its own time."""

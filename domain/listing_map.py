@@ -6,6 +6,7 @@ supply it with the SKU's channel quantity (``Supply``) under a ``Subscription``.
 
     mapped, zeroed, supplied     what can happen to a listing at its home
     shown                        what the channel should show, as far as it is known
+    priced                       what one of a listing sells for
     subscribed                   what can happen to a subscription at the partition of its SKU
     join                         two rows of the same listing after a crash
 
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from domain.facts import Micros
+from domain.prices import Price, dearer
 
 ListingName = tuple[str, str]
 """A channel, and the id of a listing there."""
@@ -27,7 +29,7 @@ ListingName = tuple[str, str]
 class Listed(NamedTuple):
     """Somebody says what a listing sells: a SKU in packs of ``pack_size`` base units, or nothing (None) any more.
 
-    Of two statements about a listing the one with the later ``as_of`` holds.
+    Of two statements about a listing the one with the later ``as_of`` holds. ``price``: of one pack, if known.
     """
 
     channel: str
@@ -35,6 +37,7 @@ class Listed(NamedTuple):
     sku: str | None
     pack_size: int
     as_of: Micros
+    price: Price | None = None
 
 
 class Subscription(NamedTuple):
@@ -95,6 +98,16 @@ def mapped(before: Mapped | None, statement: Listed, number: int) -> Mapped | No
     else:
         after = before._replace(pack_size=statement.pack_size, as_of=statement.as_of)
     return after if before is None or _stated(after) > _stated(before) else None
+
+
+def priced(before: Mapped | None, known: Price | None, statement: Listed) -> Price | None:
+    """What one of a listing sells for after a statement. ``known``: by the statement that ``before`` is of.
+
+    A price is not part of ``Mapped``: it decides nothing, and most listings of a million may have none.
+    """
+    if before is None or statement.as_of > before.as_of:
+        return statement.price
+    return dearer(known, statement.price) if statement.as_of == before.as_of else known
 
 
 def zeroed(listing: Mapped) -> Mapped:

@@ -116,6 +116,10 @@ class Planner:
         self._causes.pop(listing_id, None)
         self._agenda.put(listing_id, None, None)
 
+    def goes_by(self, publish: PublishPolicy, overrides: Mapping[str, PublishPolicy]) -> bool:
+        """Whether these are the rules that hold."""
+        return publish == self._publish and overrides == self._overrides
+
     def adopt_policy(
         self, publish: PublishPolicy, now: Micros, overrides: Mapping[str, PublishPolicy] | None = None
     ) -> None:

@@ -77,7 +77,8 @@ def fields_of(spoken: Spoken) -> dict[str, Any]:
         # The core does not keep the id of the message; its business key names it as well.
         return {"event_id": f"{spoken.channel}:{spoken.listing}:{spoken.publish_seq}", **spoken._asdict()}
     if isinstance(spoken, Listed):
-        return spoken._asdict()
+        amount, currency = spoken.price or (None, None)
+        return {**spoken._asdict(), "price": amount, "currency": currency}
     if spoken.document is None:
         raise ValueError(f"scope {spoken.scope!r} was withdrawn; that is a message without a value")
     return {**spoken._asdict(), "document": json_text(spoken.document)}

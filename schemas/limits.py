@@ -31,6 +31,9 @@ MAX_REASON_CHARACTERS = 1_024
 MAX_QUANTITY = 1_000_000_000
 """Base units; more on one line, balance or shipment is a wrong unit, not a stock."""
 
+MAX_PRICE = 1_000_000_000_000
+"""Smallest units of any currency for one of a listing; more is a wrong unit, not a price."""
+
 MAX_ORDINAL = 2**63 - 1
 """Versions and sequences are Avro longs and may be time stamps of the source."""
 

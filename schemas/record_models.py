@@ -194,6 +194,8 @@ class ListingLine(Line):
     listing: str
     sku: str | None = None
     pack_size: Long = 1
+    price: Long | None = None
+    currency: str | None = None
     as_of: Time
     event_id: str = ""
     source: str = ""

@@ -1,4 +1,5 @@
-"""The admin port of a process: ``/metrics``, ``/healthz``, ``/readyz``. On the loopback unless told otherwise.
+"""The admin port of a process: ``/metrics``, ``/healthz``, ``/readyz``, and answers of its own in JSON. On the
+loopback unless told otherwise.
 
 It runs on the event loop that does the work: a loop that hangs does not answer, which is what a liveness probe is
 to see.
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -18,6 +20,12 @@ from streams.data_plane.failures import Misconfigured
 log = logging.getLogger(__name__)
 
 _SHUTDOWN_S = 1.0
+
+
+Answer = Callable[[], Awaitable[Mapping[str, Any]]]
+"""What is answered when somebody asks; plain values."""
+
+_NO_ANSWERS: Mapping[str, Answer] = {}
 
 
 class Health(Protocol):
@@ -48,12 +56,19 @@ def open_socket(host: str, port: int, setting: str) -> socket.socket:
 
 
 class AdminSite:
-    """Answers on a listening socket from ``start`` to ``stop``."""
+    """Answers on a listening socket from ``start`` to ``stop``. ``answers``: those of this process, by path."""
 
-    def __init__(self, source: Collecting, health: Health, listening: socket.socket) -> None:
+    def __init__(
+        self,
+        source: Collecting,
+        health: Health,
+        listening: socket.socket,
+        answers: Mapping[str, Answer] = _NO_ANSWERS,
+    ) -> None:
         self._exposition = Exposition(source)
         self._health = health
         self._listening = listening
+        self._answers = answers
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -62,6 +77,8 @@ class AdminSite:
         site.router.add_get("/metrics", self._metrics)
         site.router.add_get("/healthz", self._healthz)
         site.router.add_get("/readyz", self._readyz)
+        for path, answer in self._answers.items():
+            site.router.add_get(path, _page(answer))
         self._runner = web.AppRunner(site, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         await web.SockSite(self._runner, self._listening).start()
@@ -82,6 +99,13 @@ class AdminSite:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         return _answer(self._health.unreadiness())
+
+
+def _page(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def page(request: web.Request) -> web.Response:
+        return web.json_response(await answer())
+
+    return page
 
 
 def _answer(reason: str | None) -> web.Response:

@@ -11,6 +11,7 @@ from mode import Service
 
 from streams.admin import AdminSite
 from streams.data_plane.app import PlaneApp
+from streams.worker.exposure import ExposureAnswer
 from streams.worker.meter import WorkerMeter
 from streams.worker.progress import LOOK_EVERY_S, WorkerProgress
 from streams.worker.state import WorkerState
@@ -22,7 +23,9 @@ class Admin(Service):
     def __init__(self, app: PlaneApp, state: WorkerState, listening: socket.socket) -> None:
         super().__init__()
         self._progress = WorkerProgress(app)
-        self._site = AdminSite(WorkerMeter(app, state, self._progress), self._progress, listening)
+        meter = WorkerMeter(app, state, self._progress)
+        answers = {"/exposure": ExposureAnswer(state.fan_out.watches).answer}
+        self._site = AdminSite(meter, self._progress, listening, answers)
 
     async def on_start(self) -> None:
         """Begin to answer."""

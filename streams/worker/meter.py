@@ -81,6 +81,13 @@ class WorkerMeter:
         p95 = {channel: watch.reactions.p95() for channel, watch in watches.items()}
         yield m.counts(m.EXPOSED_LISTINGS, {(each,): totals.listings for each, totals in exposed.items()})
         yield m.counts(m.EXPOSED_UNITS, {(each,): totals.units for each, totals in exposed.items()})
+        values = {
+            (each, currency): value
+            for each, totals in exposed.items()
+            for currency, value in totals.values.items()
+        }
+        yield m.counts(m.EXPOSED_VALUE, values)
+        yield m.counts(m.EXPOSED_UNPRICED, {(each,): totals.unpriced for each, totals in exposed.items()})
         ages = {(each,): 0 if at is None else max(0, now - at) / SECOND for each, at in since.items()}
         yield m.counts(m.EXPOSED_SECONDS, ages)
         yield m.counts(m.ACK_LATENCY, {(each,): at / SECOND for each, at in p95.items() if at is not None})

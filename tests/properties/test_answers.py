@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from fractions import Fraction
 from math import ceil
 from random import Random
@@ -17,6 +17,7 @@ from domain.facts import SECOND, Fact, Micros
 from domain.guarding import guards_of
 from domain.latency import LATENCY_BOUNDS, MILLISECOND, LatencyWindow
 from domain.policy import ChannelPolicy, Policy
+from domain.prices import Price
 from domain.velocity import Sales
 from tests.builders import state_of
 from tests.properties.histories import histories, instants
@@ -101,11 +102,14 @@ changes = st.lists(
 )
 
 
-@given(changes, st.dictionaries(st.sampled_from("abcd"), st.integers(1, 100)))
+prices_of_some = st.builds(Price, st.integers(0, 100), st.sampled_from(["EUR", "JPY"]))
+
+
+@given(changes, st.dictionaries(st.sampled_from("abcd"), prices_of_some))
 def test_exposure_adds_up_to_a_look_at_every_listing(
-    made: list[tuple[str, int | None, int | None, bool]], prices: dict[str, int]
+    made: list[tuple[str, int | None, int | None, bool]], prices: dict[str, Price]
 ) -> None:
-    book = ExposureBook(prices)
+    book = ExposureBook()
     shown: dict[str, tuple[int | None, int | None]] = {}
     since: dict[str, int] = {}
     for now, (listing, accepted, safe, gone) in enumerate(made):
@@ -113,7 +117,7 @@ def test_exposure_adds_up_to_a_look_at_every_listing(
             book.forget(listing)
             shown.pop(listing, None)
         else:
-            book.observe(listing, accepted, safe, now)
+            book.observe(listing, accepted, safe, now, price=prices.get(listing))
             shown[listing] = accepted, safe
         exposed = not gone and accepted is not None and safe is not None and accepted > safe
         if not exposed:
@@ -126,15 +130,24 @@ def test_exposure_adds_up_to_a_look_at_every_listing(
         if accepted is not None and safe is not None and accepted > safe
     }
 
-    assert book.totals() == ExposureTotals(
+    values: Counter[str] = Counter()
+    for listing, units in excess.items():
+        if listing in prices:
+            values[prices[listing].currency] += units * prices[listing].amount
+    totals = book.totals()
+
+    assert totals._replace(
+        values={name: value for name, value in totals.values.items() if value}
+    ) == ExposureTotals(
         len(excess),
         sum(excess.values()),
-        sum(units * prices.get(listing, 0) for listing, units in excess.items()),
+        {name: value for name, value in values.items() if value},
         sum(units for listing, units in excess.items() if listing not in prices),
         min(since.values(), default=None),
     )
-    assert {each.listing: each.units for each in book.largest(9)} == excess
-    assert {each.listing: each.since for each in book.largest(9)} == since
+    [largest] = book.largest(9)
+    assert {each.listing: each.units for each in largest} == excess
+    assert {each.listing: each.since for each in largest} == since
 
 
 GUARDED = Policy(channels={name: ChannelPolicy(service_level=Fraction(99, 100)) for name in ("web", "shop")})

@@ -15,6 +15,7 @@ from domain.listings import ACCEPTED, REJECTED, UNKNOWN
 from domain.numbers import Finding
 from domain.planner import Planner
 from domain.policy import ChannelPolicy, ItemPolicy, Policy, PublishPolicy
+from domain.prices import Offer, Price
 from domain.updates import ChannelUpdate
 from tests.publishing import CHANNEL, sequence, told
 
@@ -25,9 +26,9 @@ RATE = Fraction(1, 8)
 class Loop:
     """A planner and its watch, driven as a fan-out drives them."""
 
-    def __init__(self, **quantities: int) -> None:
+    def __init__(self, price: Price | None = None, **quantities: int) -> None:
         self.planner = Planner(CHANNEL, PUBLISH, sequence(100))
-        self.watch = ChannelWatch(self.planner)
+        self.watch = ChannelWatch(self.planner, lambda _: Offer(1, price))
         self.found: list[ListingFinding] = []
         for listing, quantity in quantities.items():
             self.planner.restore(listing, told(quantity)._replace(sku=listing), 0)
@@ -63,10 +64,10 @@ class Loop:
 def test_a_fall_exposes_until_it_is_accepted() -> None:
     loop = Loop(A=10)
     loop.want("A", 4, SECOND)
-    assert loop.watch.exposure.totals() == ExposureTotals(1, 6, 0, 6, SECOND)
+    assert loop.watch.exposure.totals() == ExposureTotals(1, 6, {}, 6, SECOND)
 
     (update,) = loop.tick(2 * SECOND)
-    assert loop.watch.exposure.totals() == ExposureTotals(1, 6, 0, 6, SECOND)
+    assert loop.watch.exposure.totals() == ExposureTotals(1, 6, {}, 6, SECOND)
 
     loop.answer(update, 3 * SECOND)
     assert loop.watch.exposure.totals().listings == 0
@@ -85,7 +86,7 @@ def test_after_a_restart_what_was_told_in_vain_is_exposed_since_then() -> None:
     loop.planner.restore("A", row, 9 * SECOND)
     loop.watch.restored("A", 9 * SECOND)
 
-    assert loop.watch.exposure.totals() == ExposureTotals(1, 6, 0, 6, SECOND)
+    assert loop.watch.exposure.totals() == ExposureTotals(1, 6, {}, 6, SECOND)
     assert loop.watch.reactions.silence(11 * SECOND) == 2 * SECOND
 
 
@@ -116,7 +117,7 @@ def test_a_stop_sell_waits_for_those_before_it() -> None:
 
 def test_packs_are_exposed_with_all_their_units() -> None:
     planner = Planner(CHANNEL, PUBLISH, sequence(100))
-    watch = ChannelWatch(planner, lambda listing: {"A": 6}[listing])
+    watch = ChannelWatch(planner, lambda listing: {"A": Offer(6)}[listing])
     planner.restore("A", told(10), 0)
     planner.want("A", 8, SECOND)
     watch.changed("A", SECOND)
@@ -150,6 +151,18 @@ def test_the_third_refusal_in_a_row_is_a_finding_with_its_exposure() -> None:
             "listing is not active; told 4, took 10, 6 units more than is safe",
         )
     ]
+
+
+def test_the_finding_says_what_the_exposure_is_worth_where_the_price_is_known() -> None:
+    loop = Loop(Price(1999, "EUR"), A=10)
+    loop.want("A", 4, 0)
+    for attempt in range(3):
+        now = attempt * PUBLISH.heartbeat
+        (update,) = loop.tick(now)
+        loop.answer(update, now + SECOND, REJECTED, "closed")
+
+    (found,) = loop.found
+    assert found.note.endswith("6 units more than is safe, worth 11994 in the smallest unit of EUR")
 
 
 def test_repetitions_without_any_answer_are_a_finding_too() -> None:

@@ -1,0 +1,65 @@
+"""What the listings of one partition sell for. Memory follows the listings that have a price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sys import intern
+
+from agents.ports import Outgoing
+from domain.facts import Micros
+from domain.listing_map import Listed, ListingName, Mapped, priced
+from domain.prices import Price
+from schemas.topics import PUBLICATIONS_CHANGELOG
+from tables.listing_rows import price_key, price_of, price_row, priced_name
+
+
+class ListingPrices:
+    """Prices of listings whose home is the partition ``number``.
+
+    A price belongs to the statement that says what the listing sells, and that statement's row may be newer than
+    the price's, after a crash between them: such a price is dropped in ``settle``. Its statement comes again.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._prices: dict[str, dict[str, Price]] = {}
+        """By channel and listing."""
+        self._recovered: dict[ListingName, tuple[Micros, Price]] = {}
+
+    def recover(self, key: bytes, value: bytes) -> None:
+        """Take a changelog row; of several of one listing the later holds."""
+        name, row = priced_name(key), price_of(value)
+        self._recovered[name] = max(row, self._recovered.get(name, row))
+
+    def settle(self, listings: Mapping[str, Mapping[str, Mapped]]) -> None:
+        """Every row is recovered: keep the prices that are of the statements in force, by channel and listing."""
+        recovered, self._recovered = self._recovered, {}
+        if not recovered:
+            return
+        for channel, some in listings.items():
+            for listing, each in some.items():
+                as_of, price = recovered.get((channel, listing), (None, None))
+                if price is not None and as_of == each.as_of:
+                    self._prices.setdefault(channel, {})[listing] = price
+
+    def of(self, name: ListingName) -> Price | None:
+        """What one of a listing sells for; None: not known."""
+        prices = self._prices.get(name[0])
+        return None if prices is None else prices.get(name[1])
+
+    def said(self, before: Mapped | None, statement: Listed) -> list[Outgoing]:
+        """Take a statement about a listing that was ``before``: the row to write, if the price is another one."""
+        name = statement.channel, statement.listing
+        known = self.of(name)
+        price = priced(before, known, statement)
+        key = price_key(name)
+        if price is None:
+            if known is None:
+                return []
+            del self._prices[name[0]][name[1]]
+            return [Outgoing(PUBLICATIONS_CHANGELOG.name, self._number, key, None)]
+        is_restated = before is None or statement.as_of > before.as_of
+        if price == known and not is_restated:
+            return []
+        self._prices.setdefault(intern(name[0]), {})[name[1]] = price
+        return [Outgoing(PUBLICATIONS_CHANGELOG.name, self._number, key, price_row(price, statement.as_of))]
