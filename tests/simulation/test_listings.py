@@ -19,7 +19,9 @@ from tests.worlds import PARTITIONS, T0, Record, World, balance, record_of
 
 POLICY: dict[str, Any] = {"channels": {"amazon": {"mode": "SHARED", "publish": {"resend_after_s": 0}}}}
 SKUS = {f"SKU-{number}": 100 * number for number in range(1, 5)}
-LISTINGS = [f"L{number}" for number in range(6)]
+LISTINGS = [*(f"L{number}" for number in range(5)), "SKU-1"]
+"""The last one is called like a SKU, and sells that until somebody says something else."""
+
 STEPS = 60
 
 
@@ -32,6 +34,7 @@ class Shop:
         self.queues: dict[int, deque[tuple[str, Record]]] = defaultdict(deque)
         self.taken: list[tuple[int, str, Record]] = []
         self.statements: dict[str, tuple[int, str | None]] = {}
+        self.prices: dict[str, Any] = {}
         self.stock: dict[str, int] = {}
         self.second = 0
         self.told: dict[str, list[int]] = defaultdict(list)
@@ -46,7 +49,11 @@ class Shop:
         self.second += 1
         self.statements[listing] = (self.second, sku)
         at = f"2026-01-01T00:{self.second // 60:02d}:{self.second % 60:02d}Z"
-        self.say({"type": "listings", "channel": "amazon", "listing": listing, "sku": sku, "as_of": at})
+        line = {"type": "listings", "channel": "amazon", "listing": listing, "sku": sku, "as_of": at}
+        if self.chance.random() < 0.7:
+            line |= {"price": self.second, "currency": "EUR"}
+        self.prices[listing] = line.get("price") if sku else None
+        self.say(line)
 
     def count(self, sku: str) -> None:
         self.second += 1
@@ -94,6 +101,11 @@ class Shop:
         self.taken = []
         self._send(kept)
 
+    def price_of(self, listing: str) -> int | None:
+        home = self.world.state.fan_out._at(partition_of_key(listing.encode(), PARTITIONS))
+        price = home.prices.of(("amazon", listing))
+        return None if price is None else price.amount
+
     def check(self, produced: list[Any]) -> None:
         """What is told is of the SKU that the listing sells at its home, with a 0 in between."""
         for update in self.world.told(produced, "channel-updates.amazon"):
@@ -101,8 +113,8 @@ class Shop:
             home = self.world.state.fan_out._at(partition_of_key(listing.encode(), PARTITIONS))
             if quantity and listing in LISTINGS:
                 at_home = home.listing(("amazon", listing))
-                assert at_home is not None
-                sells = at_home.sku
+                assert at_home is not None or listing in SKUS
+                sells = listing if at_home is None else at_home.sku
                 assert sells is not None
                 assert SKUS[sells] < quantity < SKUS[sells] + 100, (listing, sells, quantity)
                 shown = [each for each in self.told[listing] if each]
@@ -140,6 +152,7 @@ def test_no_listing_ever_shows_the_stock_of_a_sku_it_does_not_sell(seed: int) ->
     expected = {name: 0 if sku is None else shop.stock[sku] for name, (_, sku) in shop.statements.items()}
     final = {name: (shop.told[name] or [0])[-1] for name in expected}
     assert final == expected
+    assert {name: shop.price_of(name) for name in shop.prices} == shop.prices
 
 
 def test_the_simulation_moves_listings_and_kills_workers() -> None:

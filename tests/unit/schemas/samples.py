@@ -147,6 +147,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "transfer closed": TRANSFER_CLOSED,
 }
 LISTING = {"type": "listings", "channel": "web", "listing": "L-1", "sku": "SKU-1", "pack_size": 6, "as_of": AT}
+LISTING |= {"price": 1999, "currency": "EUR"}
 
 LINES = {**EVENTS, "acknowledgement": ACKNOWLEDGEMENT, "policy": POLICY, "listing": LISTING}
 

@@ -78,6 +78,8 @@ WRONG: list[tuple[dict[str, Any], str, Any, str]] = [
     (POLICY, "scope", "", MISSING_FIELD),
     (LISTING, "listing", "", MISSING_FIELD),
     (LISTING, "sku", "", MISSING_FIELD),
+    (LISTING, "price", None, MISSING_FIELD),
+    (LISTING, "currency", None, MISSING_FIELD),
     # numbers
     (BALANCE, "quantity", BILLION + 1, ABSURD_QUANTITY),
     (BALANCE, "quantity", -BILLION - 1, ABSURD_QUANTITY),
@@ -100,6 +102,8 @@ WRONG: list[tuple[dict[str, Any], str, Any, str]] = [
     (POLICY, "version", -1, NEGATIVE_QUANTITY),
     (LISTING, "pack_size", -1, NEGATIVE_QUANTITY),
     (LISTING, "pack_size", 0, ABSURD_QUANTITY),
+    (LISTING, "price", -1, NEGATIVE_QUANTITY),
+    (LISTING, "price", 1_000 * BILLION + 1, ABSURD_QUANTITY),
     # times
     (BALANCE, "as_of", EARLY, ABSURD_TIME),
     (BALANCE, "as_of", LATE, ABSURD_TIME),
@@ -110,6 +114,9 @@ WRONG: list[tuple[dict[str, Any], str, Any, str]] = [
     # texts
     (ORDER_LINE, "order_id", "O\0", INVALID_TEXT),
     (LISTING, "channel", "we:b", INVALID_TEXT),
+    (LISTING, "currency", "eur", INVALID_TEXT),
+    (LISTING, "currency", "", INVALID_TEXT),
+    (LISTING, "currency", "EURO", INVALID_TEXT),
     (SHIPMENT, "shipment_id", "S\n1", INVALID_TEXT),
     (DELTA, "document_ref", "S\x7f", INVALID_TEXT),
     (TRANSFER_SHIPPED, "part", "1\t", INVALID_TEXT),

@@ -20,9 +20,9 @@ POLICY: dict[str, Any] = {
 }
 
 
-def listing(name: str, sku: str | None, pack_size: int = 1, at: int = 1) -> dict[str, Any]:
+def listing(name: str, sku: str | None, pack_size: int = 1, at: int = 1, **more: Any) -> dict[str, Any]:
     line = {"type": "listings", "channel": "amazon", "listing": name, "sku": sku, "pack_size": pack_size}
-    return {**line, "as_of": f"2026-01-01T00:00:{at:02d}Z"}
+    return {**line, "as_of": f"2026-01-01T00:00:{at:02d}Z", **more}
 
 
 def exchange(world: World, produced: Iterable[Any]) -> None:
@@ -74,6 +74,28 @@ def test_packs_that_the_channel_took_too_many_of_are_exposed_with_their_units() 
     settle(world, balance(7, as_of="2026-01-01T00:00:20Z"))
     totals = world.state.fan_out.watches["amazon"].exposure.totals()
     assert (totals.listings, totals.units) == (1, 12)
+
+
+def test_a_sku_that_becomes_a_listing_of_its_own_name_goes_on_showing_what_it_has() -> None:
+    world = World(POLICY)
+    settle(world, balance(20))
+    produced = settle(world, listing("SKU-1", "SKU-1", price=1999, currency="EUR"))
+    assert told(world, produced) == [], "it is not sold out for a moment"
+    assert told(world, settle(world, balance(19, as_of="2026-01-01T00:00:20Z"))) == [("SKU-1", 19)]
+
+
+def test_a_sku_that_becomes_a_listing_of_packs_shows_nothing_before_it_shows_packs() -> None:
+    world = World(POLICY)
+    settle(world, balance(20))
+    assert told(world, settle(world, listing("SKU-1", "SKU-1", pack_size=6))) == [("SKU-1", 0), ("SKU-1", 3)]
+
+
+def test_a_listing_of_the_name_of_its_sku_goes_on_beside_another_listing_of_that_sku() -> None:
+    world = World(POLICY)
+    settle(world, balance(20), listing("SKU-1", "SKU-1"))
+    assert "SKU-1" not in dict(told(world, settle(world, listing("B0C2", "SKU-1"))))
+    settle(world, balance(19, as_of="2026-01-01T00:00:20Z"))
+    assert dict(told(world, world.log)) == {"SKU-1": 19, "B0C2": 19}
 
 
 def test_several_listings_sell_one_sku() -> None:
