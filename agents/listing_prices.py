@@ -24,23 +24,24 @@ class ListingPrices:
         self._number = number
         self._prices: dict[str, dict[str, Price]] = {}
         """By channel and listing."""
-        self._recovered: dict[ListingName, tuple[Micros, Price]] = {}
+        self._recovered: dict[str, dict[str, tuple[Micros, Price]]] = {}
+        """The same with the ``as_of`` of their statements, until all rows are there."""
 
     def recover(self, key: bytes, value: bytes) -> None:
         """Take a changelog row; of several of one listing the later holds."""
-        name, row = priced_name(key), price_of(value)
-        self._recovered[name] = max(row, self._recovered.get(name, row))
+        (channel, listing), row = priced_name(key), price_of(value)
+        rows = self._recovered.setdefault(intern(channel), {})
+        rows[listing] = max(row, rows.get(listing, row))
 
     def settle(self, listings: Mapping[str, Mapping[str, Mapped]]) -> None:
         """Every row is recovered: keep the prices that are of the statements in force, by channel and listing."""
         recovered, self._recovered = self._recovered, {}
-        if not recovered:
-            return
-        for channel, some in listings.items():
-            for listing, each in some.items():
-                as_of, price = recovered.get((channel, listing), (None, None))
+        for channel, rows in recovered.items():
+            prices = self._prices.setdefault(channel, {})
+            for listing, each in listings.get(channel, {}).items():  # their names, so that each is kept once
+                as_of, price = rows.get(listing, (None, None))
                 if price is not None and as_of == each.as_of:
-                    self._prices.setdefault(channel, {})[listing] = price
+                    prices[listing] = price
 
     def of(self, name: ListingName) -> Price | None:
         """What one of a listing sells for; None: not known."""

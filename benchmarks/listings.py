@@ -1,6 +1,6 @@
 """What listings of their own cost a worker: memory per listing, CPU time per change, and a tick with nothing due.
 
-python -m benchmarks.listings [--listings 1000000] [--changes 200000]
+python -m benchmarks.listings [--listings 1000000] [--changes 200000] [--prices]
 
 Each SKU has one listing, whose id says nothing of it. All partitions are this worker's, so what they tell each
 other is handed over in memory, encoded and decoded as it would be on its way through Kafka.
@@ -29,12 +29,13 @@ from domain.facts import SECOND
 from domain.listing_map import Listed, Mapped, Subscription
 from domain.listings import Listing
 from domain.policy import ChannelPolicy, Policy, PublishPolicy
+from domain.prices import Price
 from schemas.codec import Encoder
 from schemas.listing_exchange import Exchanged, exchanged_of
 from schemas.rejections import Rejection
 from schemas.topics import CHANNEL_UPDATES, LISTING_EXCHANGE
 from streams.worker.partitioning import partition_of_key
-from tables.listing_rows import listing_row, mapped_key, subscription_key
+from tables.listing_rows import listing_row, mapped_key, price_key, price_row, subscription_key
 from tables.publications import listing_key, listing_value
 
 PARTITIONS = 12
@@ -117,6 +118,15 @@ class Worker:
             row = (subscription_key(subscription), listing_row(subscription))
             self.fan_out.recover(partition_of(sku), [row], T0)
 
+    def recover_prices(self, listings: int) -> None:
+        """What the listings sell for; every one has a price, of a few thousand different ones."""
+        for number in range(listings):
+            row = (
+                price_key((CHANNEL, listing_of(number))),
+                price_row(Price(99 + 100 * (number % 5_000), "EUR"), T0 - number),
+            )
+            self.fan_out.recover(partition_of(listing_of(number)), [row], T0)
+
     def hear(self, messages: Iterable[tuple[int, Exchanged]]) -> list[Outgoing]:
         """Take messages at their partitions."""
         return [
@@ -146,12 +156,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--listings", type=int, default=1_000_000)
     parser.add_argument("--changes", type=int, default=200_000)
+    parser.add_argument("--prices", action="store_true", help="every listing has a price")
     arguments = parser.parse_args()
     print(describe(), end="\n\n")
-    run(arguments.listings, arguments.changes, random.Random(1))
+    run(arguments.listings, arguments.changes, arguments.prices, random.Random(1))
 
 
-def run(listings: int, changes: int, chance: random.Random) -> None:
+def run(listings: int, changes: int, priced: bool, chance: random.Random) -> None:
     worker = Worker()
     before = resident_bytes()
     with timed("recover what a listing was told", listings):
@@ -159,10 +170,15 @@ def run(listings: int, changes: int, chance: random.Random) -> None:
     before = memory("memory of a listing in its planner", before, listings)
     with timed("recover what it sells, and the subscription", listings):
         worker.recover_mapped(listings)
-    memory("memory of what it sells, and the subscription", before, listings)
+    before = memory("memory of what it sells, and the subscription", before, listings)
+    if priced:
+        with timed("recover what it sells for", listings):
+            worker.recover_prices(listings)
     with timed("take up a listing after a recovery", listings):
         for partition in range(PARTITIONS):
             worker.fan_out.resume(partition, T0)
+    if priced:
+        memory("memory of what it sells for", before, listings)
     worker.tick()
     worker.now += 600 * SECOND
     wants = [(sku_of(chance.randrange(listings)), 100 + chance.randrange(900)) for _ in range(changes)]

@@ -11,6 +11,7 @@ from streams.settings import load_settings
 from streams.worker import meter
 from streams.worker.app import WorkerPorts, create_app
 from streams.worker.progress import WorkerProgress
+from tests.unit.worker.test_listings import settle
 from tests.worlds import T0, World, balance
 
 POLICY: dict[str, Any] = {"channels": {"web": {"mode": "SHARED"}}}
@@ -49,11 +50,19 @@ def test_exposure_latency_silence_drift_and_breaker_are_told(monkeypatch: pytest
 
     assert found["atstream_exposure_listings"] == 1
     assert found["atstream_exposure_units"] == 6
+    assert found["atstream_exposure_unpriced_units"] == 6
     assert found["atstream_exposure_oldest_seconds"] == 6
     assert found["atstream_channel_latency_seconds"] == 0.064
     assert found["atstream_channel_silence_seconds"] == 6
     assert found["atstream_planner_breaker"] == 0
     assert found["atstream_listings_not_taken"] == 0
+
+    price = {"type": "listings", "channel": "web", "listing": "SKU-1", "sku": "SKU-1", "price": 1999}
+    settle(world, {**price, "currency": "EUR", "as_of": "2026-01-01T00:00:01Z"})
+    found = metrics_of(world)
+
+    assert found["atstream_exposure_value:EUR"] == 6 * 1999
+    assert found["atstream_exposure_unpriced_units"] == 0
 
     world.deliver(answer(world, previous_quantity=12), now=T0 + 5 * SECOND)
     found = metrics_of(world)
