@@ -6,15 +6,15 @@ What comes later, such as a partition that was taken over, is served by the next
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from itertools import islice
 
 from agents.channel_watch import ChannelWatch
+from agents.full_sync_pass import Pass
 from agents.ports import Outgoing
 from domain.budget import TokenBucket
 from domain.facts import Micros
-from domain.full_sync import FullSync, InOrder, joined, owed
+from domain.full_sync import NEVER, FullSync, Schedule, joined
 from domain.planner import Planner
 from domain.policy import Policy
 from domain.updates import ChannelUpdate
@@ -22,68 +22,8 @@ from schemas.topics import PUBLICATIONS_CHANGELOG
 from tables.full_syncs import full_sync_channel, full_sync_key, full_sync_of, full_sync_value
 from tables.told import Told
 
-LOOKED_AT_PER_STEP = 1_000
-"""Listings looked at in one step: a millisecond or two."""
-
 STEPS_PER_TICK = 20
 SLICE_UPDATES = 64
-
-Debt = tuple[str, int]
-"""A listing, and the ``publish_seq`` above which it should have been told."""
-
-
-class Pass:
-    """One walk over the listings of a channel, for partitions with the ``began_seq`` of their full syncs."""
-
-    def __init__(self, planner: Planner, began: dict[int, int], partition_of: Mapping[str, int]) -> None:
-        self.began = began
-        self.ids = InOrder(planner.listings)
-        self.counted: Counter[int] = Counter()
-        self._planner = planner
-        self._partition_of = partition_of
-        self._found: list[Debt] = []
-        self.is_over = False
-
-    def debts(self, most: int) -> list[Debt]:
-        """Up to so many of the next listings that were not told since; what was told meanwhile is left out."""
-        self._found = [debt for debt in self._found if self._is_owed(*debt)]
-        return self._found[:most]
-
-    def look_on(self, most: int) -> Iterator[None]:
-        """Go on until so many are known, in steps."""
-        while not self.is_over and len(self._found) < most:
-            if self.ids.are_sorted:
-                self._look_at_some(most)
-            else:
-                self.ids.sort_some()
-            yield
-
-    def _look_at_some(self, most: int) -> None:
-        for _ in range(LOOKED_AT_PER_STEP):
-            listing = next(self.ids, None)
-            if listing is None:
-                self.is_over = True
-                return
-            partition = self._partition_of.get(listing, -1)
-            began = self.began.get(partition)
-            if began is None or listing not in self._planner.listings:
-                continue
-            self.counted[partition] += 1
-            if self._is_owed(listing, began):
-                self._found.append((listing, began))
-                if len(self._found) >= most:
-                    return
-
-    def _is_owed(self, listing: str, began: Micros) -> bool:
-        row = self._planner.listings.get(listing)
-        if row is None or self._partition_of.get(listing, -1) not in self.began:
-            return False
-        return owed(row, began) is not None
-
-    @property
-    def remaining(self) -> int:
-        """Listings still to be looked at or told, of all partitions."""
-        return self.ids.remaining + len(self._found)
 
 
 class FullSyncs:
@@ -106,7 +46,8 @@ class FullSyncs:
         self._buckets = buckets
         self._watches = watches
         self._next_seq = next_seq
-        self._every: dict[str, Micros] = {}
+        self._wanted: dict[str, Schedule] = {}
+        """Of the channels that want any."""
         self._rows: dict[tuple[str, int], FullSync] = {}
         self._owned: set[int] = set()
         self._passes: dict[str, Pass] = {}
@@ -114,11 +55,12 @@ class FullSyncs:
         """Complete as soon as the last epoch is known to be written."""
 
     def adopt(self, policy: Policy) -> None:
-        """Take over how often channels want one. One that is under way where none is wanted any more ends."""
-        every = {name: rules.publish.full_sync_every for name, rules in policy.channels.items()}
-        self._every = {name: pause for name, pause in every.items() if pause}
-        self._passes = {name: under_way for name, under_way in self._passes.items() if name in self._every}
-        self._completed = {name: row for name, row in self._completed.items() if name[0] in self._every}
+        """Take over when channels want one. One that is under way where none is wanted any more ends."""
+        rules = {name: channel.publish for name, channel in policy.channels.items()}
+        wanted = {name: Schedule(each.full_sync_every, each.full_sync_at) for name, each in rules.items()}
+        self._wanted = {name: each for name, each in wanted.items() if each != NEVER}
+        self._passes = {name: under_way for name, under_way in self._passes.items() if name in self._wanted}
+        self._completed = {name: row for name, row in self._completed.items() if name[0] in self._wanted}
 
     def recover(self, partition: int, key: bytes, value: bytes | None, now: Micros) -> None:
         """Take a row of the changelog."""
@@ -154,24 +96,30 @@ class FullSyncs:
         return [self._row(name) for name in completed]
 
     def begin(self, channel: str, planner: Planner, now: Micros) -> list[Outgoing]:
-        """Begin what is due, unless a pass is under way; rows to write."""
-        every = self._every.get(channel)
-        if every is None or channel in self._passes:
+        """Begin what is due; rows to write.
+
+        A pass that is under way comes first, unless one was asked for since it began.
+        """
+        schedule, under_way = self._wanted.get(channel), self._passes.get(channel)
+        if schedule is None:
             return []
+        if under_way is not None:
+            again_at = self._asked_again_at(channel, under_way)
+            if again_at is None or again_at > now:
+                return []
+            del self._passes[channel]
         changed = []
         began: dict[int, int] = {}
         for number in self._owned:
             name = channel, number
-            if name in self._completed:
-                continue
-            row = self._rows.get(name)
+            before = self._rows.get(name)
+            row = None if name in self._completed else schedule.step(before, now, self._next_seq)
             if row is None:
-                self._rows[name] = FullSync(now, self._next_seq())
+                continue
+            self._rows[name] = row
+            if row != before:
                 changed.append(self._row(name))
-            elif row.due_at(every) <= now:
-                if not row.under_way:
-                    row = self._rows[name] = row.begin(now, self._next_seq())
-                    changed.append(self._row(name))
+            if row.under_way:
                 began[number] = row.began_seq
         if began:
             self._passes[channel] = Pass(planner, began, self._partition_of)
@@ -217,20 +165,30 @@ class FullSyncs:
         under_way = self._passes.get(channel)
         if under_way is None:
             return self._next_due(channel)
+        wakes = (self._goes_on_at(channel, under_way), self._asked_again_at(channel, under_way))
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    def _goes_on_at(self, channel: str, under_way: Pass) -> Micros | None:
         if under_way.debts(1):
             bucket = self._buckets[channel]
             tokens_at = bucket.next_at(_kept(bucket) + 1)
             return None if tokens_at is None else max(tokens_at, self._watches[channel].held_until())
         return None if under_way.is_over and self._doubts(channel, under_way) else 0
 
+    def _asked_again_at(self, channel: str, under_way: Pass) -> Micros | None:
+        schedule = self._wanted[channel]
+        found = (schedule.asks_again_at(self._rows[channel, number]) for number in under_way.began)
+        return next((at for at in found if at is not None), None)
+
     def _next_due(self, channel: str) -> Micros | None:
-        every = self._every.get(channel)
-        if every is None:
+        schedule = self._wanted.get(channel)
+        if schedule is None:
             return None
         names = [(channel, number) for number in self._owned]
-        if any(name in self._completed or name not in self._rows for name in names):
+        if any(name in self._completed for name in names):
             return 0
-        return min((self._rows[name].due_at(every) for name in names), default=None)
+        dues = (schedule.due_at(self._rows.get(name)) for name in names)
+        return min((due for due in dues if due is not None), default=None)
 
     def remaining(self, channel: str) -> int:
         """Listings that the pass of a channel has not looked at or told yet."""
@@ -240,7 +198,7 @@ class FullSyncs:
     def complete_since(self) -> Mapping[str, Micros]:
         """Per channel since when each listing of our partitions was told, where that is known of all of them."""
         since = {}
-        for channel in self._every:
+        for channel in self._wanted:
             rows = [self._rows.get((channel, number)) for number in self._owned]
             known = [row.complete_since for row in rows if row is not None and row.complete_since is not None]
             if known and len(known) == len(rows):

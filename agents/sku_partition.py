@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
@@ -13,6 +12,7 @@ from agents.causes import Cause
 from agents.digest import digest_of
 from agents.intake import Arrival, Intake, facts_row
 from agents.outputs import ats_changed, inventory_finding, stock_variance
+from agents.policy_fingerprint import policy_fingerprint
 from agents.ports import Outgoing, Ports
 from agents.selling import Selling
 from domain.availability import assess, attribution, opened, tally_of
@@ -110,9 +110,16 @@ class SkuPartition:
             self._assess_later(self.facts.skus(), len(self.facts))
 
     def adopt(self, policy: Policy) -> None:
-        """Decide by another policy from now on; every SKU is assessed again in the background."""
+        """Decide by another policy from now on; every SKU is assessed again in the background.
+
+        One that decides nothing else, such as one that only asks for a full sync, changes nothing here: sums that
+        are kept by the policy stay right.
+        """
+        fingerprint = policy_fingerprint(policy)
+        if fingerprint == self._fingerprint:
+            return
         self.policy = policy
-        self._fingerprint = policy_fingerprint(policy)
+        self._fingerprint = fingerprint
         self._assess_later(self.facts.skus(), len(self.facts))
 
     def _assess_later(self, skus: Iterator[str], count: int) -> None:
@@ -282,12 +289,3 @@ class SkuPartition:
 
     def _out(self, topic: str, sku: str, record: Record) -> Outgoing:
         return new(Outgoing, (topic, self.number, sku.encode(), self.ports.encode(topic, record), None, None))
-
-
-_PUBLISHING = 2
-"""Counts versions that have to assess every SKU once. 2: what waits to be told has a row."""
-
-
-def policy_fingerprint(policy: Policy) -> str:
-    """A short name of the policy's content; equal policies have equal names in one version of publishing."""
-    return hashlib.sha256(f"{_PUBLISHING} {policy!r}".encode()).hexdigest()[:16]

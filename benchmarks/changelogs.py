@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from agents.sku_partition import policy_fingerprint
+from agents.policy_fingerprint import policy_fingerprint
 from domain.facts import OPEN, PHYSICAL, SECOND, SELLABLE, Balance, Fact, LineVersion, Micros
 from domain.listings import Listing
 from domain.policy import Policy

@@ -7,7 +7,7 @@ it by beginning at the first id again, and passes over what was told. Clocks onl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 from typing import NamedTuple
 
@@ -33,10 +33,6 @@ class FullSync(NamedTuple):
     completed_at: Micros | None = None
     listings: int = 0
 
-    def due_at(self, every: Micros) -> Micros:
-        """When there is something to do for it; one under way is always due."""
-        return self.began if self.under_way else self.began + every
-
     def begin(self, now: Micros, seq: int) -> FullSync:
         """Another one begins."""
         return self._replace(began=now, began_seq=seq, under_way=True)
@@ -48,6 +44,50 @@ class FullSync(NamedTuple):
     def not_after(self, now: Micros) -> FullSync:
         """The same if nothing happened after ``now``: such times are of a clock that was ahead."""
         return self if self.began <= now else self._replace(began=now)
+
+
+class Schedule(NamedTuple):
+    """When full syncs of a channel begin: ``every`` so long after the last one began (0: not by the clock), and
+    once at or after ``asked_at`` (None: nobody asked).
+    """
+
+    every: Micros = 0
+    asked_at: Micros | None = None
+
+    def due_at(self, row: FullSync | None) -> Micros | None:
+        """When there is something to do in a partition; None: never. What is under way is always due."""
+        if row is None:
+            return 0 if self.every else self.asked_at
+        if row.under_way:
+            return row.began
+        dues = [row.began + self.every] if self.every else []
+        if self.asked_at is not None and row.began < self.asked_at:
+            dues.append(self.asked_at)
+        return min(dues, default=None)
+
+    def asks_again_at(self, row: FullSync) -> Micros | None:
+        """From when on one is asked for that begins later than this one; None: not."""
+        return self.asked_at if self.asked_at is not None and row.began < self.asked_at else None
+
+    def step(self, row: FullSync | None, now: Micros, next_seq: Callable[[], int]) -> FullSync | None:
+        """The row of a partition from ``now`` on; None: nothing is to be done there.
+
+        One that is under way goes on, or begins anew if it was asked for since it began: so everything is told
+        after that instant, and what the former had not told yet is told once.
+        """
+        due_at = self.due_at(row)
+        if due_at is None or due_at > now:
+            return None
+        is_asked = self.asked_at is not None and self.asked_at <= now
+        if row is None:
+            return FullSync(now, next_seq(), under_way=is_asked)
+        again_at = self.asks_again_at(row)
+        if row.under_way and (again_at is None or again_at > now):
+            return row
+        return row.begin(now, next_seq())
+
+
+NEVER = Schedule()
 
 
 def joined(one: FullSync, other: FullSync) -> FullSync:

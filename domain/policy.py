@@ -75,6 +75,11 @@ class PublishPolicy:
     resend_after: Micros = 60 * SECOND
     full_sync_every: Micros = 0
     """From the start of one full sync to the next; 0: none. Of the channel: overrides of items do not count."""
+    full_sync_at: Micros | None = field(default=None, compare=False, repr=False)
+    """One is asked for that begins at or after this instant, of the channel as well; None: none is.
+
+    A request and no rule: two policies are the same if they differ in nothing else, and nothing is decided anew.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ __all__ = [
     "PolicyProblem",
     "document_of",
     "document_of_text",
+    "full_sync_scope",
     "merge_documents",
     "next_effective_at",
     "policy_of",
@@ -32,6 +33,11 @@ __all__ = [
 
 GLOBAL_SCOPE = "global"
 """The scope that is merged first; all others are laid over it in alphabetical order."""
+
+
+def full_sync_scope(channel: str) -> str:
+    """The scope of a request for a full sync: it comes after all that begin with a letter, and so it holds."""
+    return f"~full-sync-{channel}"
 
 
 class PolicyDocument(NamedTuple):
@@ -79,7 +85,8 @@ def merge_documents(documents: Iterable[PolicyDocument], now: Micros) -> Policy:
     effective.sort(key=lambda each: (each.scope != GLOBAL_SCOPE, each.scope))
     merged: Mapping[str, Any] = {}
     for each in effective:
-        merged = _laid_over(merged, each.document)
+        document = each.document or {}
+        merged = _laid_over(merged, document if each.scope == GLOBAL_SCOPE else _without_strays(merged, document))
     starts = [each.effective_from for each in effective if each.effective_from is not None]
     return replace(
         policy_of({key: value for key, value in merged.items() if key not in ("version", "effective_from")}),
@@ -96,6 +103,24 @@ def next_effective_at(documents: Iterable[PolicyDocument], now: Micros) -> Micro
 
 def _holds(document: PolicyDocument, now: Micros) -> bool:
     return document.effective_from is None or document.effective_from <= now
+
+
+def _without_strays(merged: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A request for a full sync outlives its channel, and must not bring it back with default rules."""
+    channels, known = document.get("channels"), merged.get("channels") or {}
+    if not channels:
+        return document
+    kept = {name: rules for name, rules in channels.items() if name in known or not _only_asks(rules)}
+    return {**document, "channels": kept}
+
+
+def _only_asks(rules: Any) -> bool:
+    """Whether the rules of a channel ask for a full sync and say nothing else."""
+    return (
+        isinstance(rules, Mapping)
+        and set(rules) == {"publish"}
+        and set(rules["publish"] or ()) == {"full_sync_at"}
+    )
 
 
 def _laid_over(wide: Any, narrow: Any) -> Any:

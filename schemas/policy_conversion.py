@@ -91,7 +91,7 @@ def publish_from(section: PublishSection | None) -> PublishPolicy:
     smallest: dict[str, Any] = {} if section.min_delta is None else {"min_delta": held_from(section.min_delta)}
     return PublishPolicy(
         **smallest,
-        **_given(section, "rate_per_s", "burst", "low_band"),
+        **_given(section, "rate_per_s", "burst", "low_band", "full_sync_at"),
         **_renamed(
             section,
             rise_debounce_s="rise_debounce",

@@ -108,6 +108,7 @@ def _publish(publish: PublishPolicy) -> dict[str, Any]:
         "expires_after_s": _seconds(publish.expires_after),
         "resend_after_s": _seconds(publish.resend_after),
         "full_sync_every_s": _seconds(publish.full_sync_every),
+        "full_sync_at": None if publish.full_sync_at is None else iso(publish.full_sync_at),
     }
 
 

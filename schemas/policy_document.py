@@ -77,6 +77,7 @@ class PublishSection(Section):
     expires_after_s: Seconds | None = None
     resend_after_s: Seconds | None = None
     full_sync_every_s: Seconds | None = None
+    full_sync_at: Instant | None = None
 
 
 class ChannelSection(Section):

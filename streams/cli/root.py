@@ -15,7 +15,7 @@ COMMANDS = {
     "sink": ("streams.sink.command:sink", "Publish a channel's updates to the channel, and acknowledge."),
     "topics": ("streams.operations.topics:topics", "Plan or apply the topics."),
     "schemas": ("streams.operations.schemas:schemas", "Check or register the schemas."),
-    "policy": ("streams.cli.policy:policy", "Check or apply a policy file."),
+    "policy": ("streams.cli.policy:policy", "Check or apply a policy file; ask for a full sync."),
     "produce": ("streams.cli.produce:produce", "Canonical JSON lines to Avro to Kafka, keyed by SKU."),
     "replay": ("streams.cli.replay:replay", "Canonical JSON lines in, numbers per SKU out; no broker needed."),
     "explain": (

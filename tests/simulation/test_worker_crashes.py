@@ -15,9 +15,11 @@ import pytest
 
 from domain.availability import assess
 from domain.facts import SECOND
+from domain.full_sync import FullSync, joined
 from domain.state import SkuState
 from schemas.policies import policy_of
 from schemas.records import event_of
+from schemas.times import iso
 from schemas.topics import PUBLICATIONS_CHANGELOG
 from streams.worker.partitioning import partition_of_key
 from tables.full_syncs import FULL_SYNC_PREFIX, full_sync_channel, full_sync_of
@@ -53,6 +55,13 @@ FULLY_SYNCED: dict[str, Any] = {
 LONG_AFTER = 3_600 * SECOND
 
 
+def asked_for(at: int) -> dict[str, Any]:
+    """The policy with a full sync of every channel that is asked for."""
+    channels = UNREPEATED["channels"].items()
+    asked = {name: {**rules, "publish": {**rules["publish"], "full_sync_at": iso(at)}} for name, rules in channels}
+    return {**POLICY, "channels": asked}
+
+
 class Channel:
     """Accepts updates as a sink does: never an older one over a newer one. Its answers may be lost."""
 
@@ -72,7 +81,7 @@ class Channel:
 class Run:
     """One seeded history: a source log, workers one after the other, one channel."""
 
-    def __init__(self, seed: int, events: int, world: World) -> None:
+    def __init__(self, seed: int, events: int, world: World, asks: float = 0) -> None:
         self.chance = random.Random(seed)
         self.lines = list(traffic(seed, events, skus=8))
         self.source = [record_of(line, offset) for offset, line in enumerate(self.lines)]
@@ -84,6 +93,8 @@ class Run:
         self.now = T0
         self.crashes = 0
         self.markers = 0
+        self.asks = asks
+        self.asked_at: list[int] = []
 
     def play(self) -> None:
         position = 0
@@ -93,6 +104,9 @@ class Run:
                 self.world.consume(topic, record, self.now)
             self._answer()
             self.now += self.chance.randrange(2 * SECOND)
+            if self.chance.random() < self.asks:
+                self.asked_at.append(self.now + self.chance.randrange(5 * SECOND))
+                self.world.state.adopt(policy_of(asked_for(self.asked_at[-1])))
             produced = self.world.epoch(self.now)
             if self.chance.random() < 0.15:
                 self._crash(produced, position + taken)
@@ -172,6 +186,15 @@ class Run:
                         if at < row.complete_since:
                             yield f"{name}: {listing} was told at {at}, the marker says since {row.complete_since}"
 
+    def newest_markers(self) -> dict[tuple[str, int], int | None]:
+        """Since when everything was told, by channel and partition."""
+        rows: dict[tuple[str, int], FullSync] = {}
+        for record in self.world.log:
+            if record.topic == PUBLICATIONS_CHANGELOG.name and record.key.startswith(FULL_SYNC_PREFIX):
+                name, row = (full_sync_channel(record.key), record.partition), full_sync_of(record.value)
+                rows[name] = joined(row, rows.get(name, row))
+        return {name: row.complete_since for name, row in rows.items()}
+
     def _settle(self) -> None:
         """No more events: debounces, heartbeats, re-sends and answers run their course."""
         for _ in range(60):
@@ -210,6 +233,19 @@ def test_they_change_none_while_full_syncs_are_under_way_and_no_marker_lies(seed
     assert_right(run, seed)
     assert list(run.lies()) == [], f"seed {seed}"
     assert run.markers > 100, f"seed {seed}: {run.markers} markers prove little"
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_they_lose_no_full_sync_that_was_asked_for(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(seed, 400, World(UNREPEATED), asks=0.2)
+    clock = property(lambda _: run.now, lambda _, at: None)
+    monkeypatch.setattr(World, "_clock", clock)  # or each successor would think that every row is of the future
+    assert_right(run, seed)
+    assert list(run.lies()) == [], f"seed {seed}"
+    assert len(run.asked_at) > 1, f"seed {seed}: nobody asked"
+    markers = run.newest_markers()
+    assert len(markers) == 2 * PARTITIONS
+    assert all(since is not None and since >= run.asked_at[-1] for since in markers.values()), f"seed {seed}"
 
 
 def assert_right(run: Run, seed: int) -> None:

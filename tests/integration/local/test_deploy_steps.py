@@ -15,12 +15,18 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from connectors.registry import SchemaRegistry
 from connectors.registry_http import RegistryHttp
+from domain.facts import SECOND
+from domain.policy import Policy
+from schemas.times import micros
 from streams.cli.root import main
 from streams.local.embedded import EmbeddedBroker
 from streams.local.kafka import LocalKafka
 from streams.local.ports import LOOPBACK, free_port
 from streams.local.registry.daemon import LocalRegistry
+from streams.operations.snapshot import read_policy
+from streams.settings import load_settings
 from streams.worker.partitioning import partition_of_key
+from streams.worker.state import now_us
 
 pytestmark = pytest.mark.integration
 
@@ -191,3 +197,50 @@ def test_without_broker_and_registry_the_doctor_says_what_to_start() -> None:
     assert "atstream up" in outcome.output
     assert away.run("topics", "plan").exit_code == 3
     assert away.run("schemas", "check").exit_code == 3
+
+
+def test_a_full_sync_is_asked_for_without_a_policy_file(on_embedded: Deployment, tmp_path: Path) -> None:
+    on_embedded.run("topics", "apply", "--channel", "web")
+    on_embedded.run("schemas", "register")
+    nobody = on_embedded.run("policy", "full-sync", "web")
+    assert nobody.exit_code == 2
+    assert "web is no channel of the policy in force (known: none; atstream policy apply FILE" in nobody.output
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("channels: {web: {mode: SHARED, cap: 9}, shop: {}}\n")
+    assert on_embedded.run("policy", "apply", str(policy)).exit_code == 0
+
+    unknown = on_embedded.run("policy", "full-sync", "wbe")
+    assert unknown.exit_code == 2
+    assert "wbe is no channel of the policy in force (known: shop, web)" in unknown.output
+    for at in ("tomorrow", "2026-01-01T22:00:00", "1999-01-01T00:00:00Z"):
+        assert on_embedded.run("policy", "full-sync", "web", "--at", at).exit_code == 2
+
+    asked = on_embedded.run("policy", "full-sync", "web", "--at", "2098-01-01T22:00:00Z")
+    assert asked.exit_code == 0, asked.output
+    assert in_force(on_embedded).channels["web"].publish.full_sync_at == micros("2098-01-01T22:00:00Z")
+    again = on_embedded.run("policy", "full-sync", "web")
+    assert "instead of the one at 2098-01-01T22:00:00Z" in again.output
+    found = in_force(on_embedded).channels
+    assert abs((found["web"].publish.full_sync_at or 0) - now_us()) < 3_600 * SECOND
+    assert (found["web"].cap, found["shop"].publish.full_sync_at) == (9, None)
+
+    policy.write_text("channels: {shop: {}}\n")
+    assert on_embedded.run("policy", "apply", str(policy)).exit_code == 0
+    assert set(in_force(on_embedded).channels) == {"shop"}
+
+
+def test_asking_for_a_full_sync_while_the_broker_is_out_says_so(
+    on_embedded: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cli.policy._READ_WITHIN_S", 1.0)
+    on_embedded.environment["ATSTREAM_KAFKA__BOOTSTRAP_SERVERS"] = f"{LOOPBACK}:{free_port()}"
+    outage = on_embedded.run("policy", "full-sync", "web")
+    assert outage.exit_code == 3
+    assert "is the broker up" in outage.output
+
+
+def in_force(deployment: Deployment) -> Policy:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployment.environment.items():
+            patch.setenv(name, value)
+        return read_policy(load_settings(), now_us)

@@ -96,6 +96,8 @@ def test_what_two_workers_tell_is_what_they_did(deployment: Deployment) -> None:
         assert each["atstream_group_generation"][()] > 0
     until(lambda: lag_known(one) and lag_known(two), "both workers caught up, by their own account")
     assert get(f"{one}/healthz") == (200, b'{"ok": true, "reason": null}')
+    code, told = get(f"{one}/exposure")
+    assert (code, set(json.loads(told)["channels"])) == (200, {"web", "amazon"})
 
     assert second.stop() == 0
     until(lambda: total(metrics(one), "atstream_partitions_owned") == 4 and ready(one), "one worker has it all")

@@ -25,6 +25,7 @@ def listings(shift: int, second: int) -> list[dict[str, Any]]:
             "listing": f"B{number:04d}",
             "sku": None if shift and number % 10 == 0 else f"SKU-{number + shift}",
             "pack_size": 1 + number % 3,
+            **({} if number % 2 else {"price": 100 * number, "currency": "EUR"}),
             "as_of": f"2026-01-01T00:00:{second:02d}Z",
         }
         for number in range(LISTINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.full_sync import SORTED_PER_STEP, FullSync, InOrder, joined, owed
+from domain.full_sync import NEVER, SORTED_PER_STEP, FullSync, InOrder, Schedule, joined, owed
 from domain.listings import Listing
 from tables.full_syncs import full_sync_channel, full_sync_key, full_sync_of, full_sync_value
 
@@ -28,8 +28,45 @@ def in_order(ids: list[str]) -> InOrder:
 
 
 def test_one_is_due_so_long_after_the_last_began_and_one_under_way_always() -> None:
-    assert FullSync(10, 1).due_at(60) == 70
-    assert FullSync(10, 1, under_way=True).due_at(60) == 10
+    assert Schedule(60).due_at(FullSync(10, 1)) == 70
+    assert Schedule(60).due_at(FullSync(10, 1, under_way=True)) == 10
+    assert NEVER.due_at(FullSync(10, 1)) is None
+
+
+def test_one_that_was_asked_for_is_due_then_unless_one_began_since() -> None:
+    assert Schedule(asked_at=50).due_at(FullSync(10, 1)) == 50
+    assert Schedule(asked_at=50).due_at(FullSync(50, 1)) is None
+    assert Schedule(60, asked_at=50).due_at(FullSync(10, 1)) == 50
+    assert Schedule(60, asked_at=90).due_at(FullSync(10, 1)) == 70
+    assert Schedule(60, asked_at=10).due_at(FullSync(10, 1)) == 70
+
+
+def test_a_channel_seen_for_the_first_time_counts_from_then_or_has_one_that_was_asked_for() -> None:
+    assert Schedule(60).step(None, 10, lambda: 7) == FullSync(10, 7)
+    assert Schedule(60, asked_at=10).step(None, 10, lambda: 7) == FullSync(10, 7, under_way=True)
+    assert Schedule(asked_at=11).step(None, 10, lambda: 7) is None
+    assert Schedule(asked_at=11).due_at(None) == 11
+
+
+def test_one_under_way_begins_anew_when_another_one_was_asked_for_since() -> None:
+    under_way = FullSync(10, 1, under_way=True)
+    assert Schedule(asked_at=50).step(under_way, 49, lambda: 7) == under_way
+    assert Schedule(asked_at=50).step(under_way, 50, lambda: 7) == FullSync(50, 7, under_way=True)
+    assert Schedule(asked_at=10).step(under_way, 50, lambda: 7) == under_way
+
+
+@given(ROWS, st.integers(0, 4), st.none() | st.integers(0, 4), st.integers(3, 9))
+def test_what_was_asked_for_begins_once_and_not_before(
+    row: FullSync, every: int, at: int | None, now: int
+) -> None:
+    schedule = Schedule(every, at)
+    after = schedule.step(row, now, lambda: 9)
+    if at is not None and row.began < at <= now:
+        assert after is not None
+        assert (after.began, after.began_seq, after.under_way) == (now, 9, True)
+        assert schedule.asks_again_at(after) is None
+    elif not every:
+        assert after == (row if row.under_way else None)
 
 
 def test_a_complete_one_says_since_when_everything_was_told() -> None:
@@ -39,7 +76,7 @@ def test_a_complete_one_says_since_when_everything_was_told() -> None:
 
 
 def test_a_clock_that_was_ahead_does_not_put_the_next_one_off() -> None:
-    assert FullSync(1_000, 1).not_after(50).due_at(60) == 110
+    assert Schedule(60).due_at(FullSync(1_000, 1).not_after(50)) == 110
 
 
 def test_a_complete_row_wins_over_the_row_of_its_beginning() -> None:

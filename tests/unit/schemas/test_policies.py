@@ -26,6 +26,7 @@ from schemas.policies import (
     PolicyDocument,
     PolicyError,
     document_of,
+    full_sync_scope,
     merge_documents,
     next_effective_at,
     policy_of,
@@ -333,6 +334,33 @@ def test_a_document_holds_from_its_instant_on() -> None:
     assert next_effective_at(documents, AT_MICROS - 1) == AT_MICROS
     assert next_effective_at(documents, AT_MICROS) == AT_MICROS + SECOND
     assert next_effective_at(documents, AT_MICROS + SECOND) is None
+
+
+def asked(channel: str, **more: object) -> PolicyDocument:
+    request = {"channels": {channel: {"publish": {"full_sync_at": AT}, **more}}}
+    return doc(full_sync_scope(channel), request)
+
+
+def test_a_request_for_a_full_sync_is_laid_over_all_other_scopes() -> None:
+    others = [doc("global", {"channels": {"web": {"cap": 9}}}), doc("zoo", {"channels": {"web": {"cap": 1}}})]
+    earlier = doc(
+        "winter", {"channels": {"web": {"publish": {"full_sync_at": "2025-01-01T00:00:00Z", "burst": 3}}}}
+    )
+
+    policy = merge_documents([asked("web"), earlier, *others], AT_MICROS)
+
+    assert (policy.channels["web"].cap, policy.channels["web"].publish.burst) == (1, 3)
+    assert policy.channels["web"].publish.full_sync_at == AT_MICROS
+
+
+def test_a_request_for_a_full_sync_does_not_bring_back_a_channel_that_was_taken_out() -> None:
+    documents = [doc("global", {"channels": {"shop": {}}}), asked("web")]
+
+    assert set(merge_documents(documents, AT_MICROS).channels) == {"shop"}
+    assert set(merge_documents([asked("web")], AT_MICROS).channels) == set()
+    assert set(merge_documents([asked("web", cap=3)], AT_MICROS).channels) == {"web"}
+    whole = doc("global", {"channels": {"web": {"publish": {"full_sync_at": AT}}}})
+    assert set(merge_documents([whole], AT_MICROS).channels) == {"web"}
 
 
 def test_a_withdrawn_scope_says_nothing() -> None:

@@ -195,6 +195,90 @@ def test_a_policy_that_wants_none_ends_the_one_under_way(at: int) -> None:
     assert until_quiet(world, at + SECOND) == []
 
 
+def asked_for(at: str, every_s: int = 0, **publish: Any) -> dict[str, Any]:
+    return policy(every_s, full_sync_at=at, **publish)
+
+
+AN_HOUR_LATER = "2026-01-02T01:00:00Z"
+"""The fixture ``at``."""
+
+
+def test_a_policy_shows_that_one_is_asked_for_and_says_the_same_without_it() -> None:
+    wanted = policy_of(asked_for(AN_HOUR_LATER))
+    assert wanted.channels["web"].publish.full_sync_at == T0 + DAY + HOUR
+    again = policy_of(document_of(wanted))
+    assert again.channels["web"].publish.full_sync_at == T0 + DAY + HOUR
+    assert wanted == policy_of(policy(0)), "nothing is decided by it"
+
+
+def test_one_that_is_asked_for_begins_then_once_and_is_marked(at: int) -> None:
+    world = stocked(policy(0))
+    world.state.adopt(policy_of(asked_for(AN_HOUR_LATER)))
+    assert until_quiet(world, at - HOUR) == [], "it waits for its time"
+    assert world.state.next_wake() == at
+    assert until_quiet(world, at) == P4_ALL
+    assert {(row.under_way, row.complete_since) for row in rows(world).values()} == {(False, at)}
+    assert world.state.fan_out.full_syncs.complete_since() == {"web": at}
+    assert until_quiet(world, at + 30 * DAY) == []
+    assert world.state.next_wake() is None
+
+
+def test_one_that_was_asked_for_before_anybody_knew_begins_at_once_even_if_there_never_was_one(at: int) -> None:
+    world = stocked(policy(0))
+    world.state.adopt(policy_of(asked_for("2026-01-01T12:00:00Z")))
+    assert until_quiet(world, at) == P4_ALL
+
+
+def test_asking_has_no_sku_assessed_and_no_listing_planned_anew(at: int) -> None:
+    world = stocked(policy(0))
+    world.state.adopt(policy_of({"version": 7, **asked_for(AN_HOUR_LATER)}))
+    assert [partition.waiting for partition in world.state.partitions.values()] == [0] * PARTITIONS
+    assert not world.state.fan_out._adoptions
+
+
+def test_a_successor_goes_on_with_one_that_was_asked_for_and_begins_no_other(at: int) -> None:
+    world = stocked(asked_for(AN_HOUR_LATER, rate_per_s=1, burst=1))
+    until_quiet(world, T0 + 60 * SECOND)
+    assert until_quiet(world, at, epochs=4) == P4_ALL[:4]
+    successor = world.successor()
+    after = until_quiet(successor, at + 5 * SECOND)
+    assert set(after) - {("P2", "SKU-3")} == set(P4_ALL[4:]), "the last one told is in doubt and told anew"
+    successor.end()
+    assert until_quiet(successor.successor(3), at + DAY) == []
+
+
+def test_asking_again_begins_anew_and_tells_the_rest_once(at: int) -> None:
+    world = stocked(asked_for(AN_HOUR_LATER, rate_per_s=1, burst=1))
+    until_quiet(world, T0 + 60 * SECOND)
+    assert until_quiet(world, at, epochs=4) == P4_ALL[:4]
+    world.state.adopt(policy_of(asked_for("2026-01-02T01:00:06Z", rate_per_s=1, burst=1)))
+    assert until_quiet(world, at + 4 * SECOND, epochs=2) == P4_ALL[4:6]
+    assert until_quiet(world, at + 6 * SECOND) == P4_ALL
+    assert {row.complete_since for row in rows(world).values()} == {at + 6 * SECOND}
+
+
+def test_the_worker_asks_to_be_woken_when_one_is_asked_for_while_another_waits_for_budget(at: int) -> None:
+    world = stocked(asked_for(AN_HOUR_LATER, rate_per_s="0.001", burst=1))
+    world.epoch(at)
+    world.state.adopt(policy_of(asked_for("2026-01-02T01:00:06Z", rate_per_s="0.001", burst=1)))
+    assert world.state.next_wake() == at + 6 * SECOND
+
+
+def test_one_by_the_clock_counts_from_the_one_that_was_asked_for(at: int) -> None:
+    world = stocked(asked_for("2026-01-01T12:00:00Z", 86_400))
+    assert until_quiet(world, T0 + DAY // 2) == P4_ALL
+    assert until_quiet(world, at) == []
+    assert until_quiet(world, T0 + DAY + DAY // 2) == P4_ALL
+
+
+def test_a_policy_that_asks_no_more_ends_the_one_under_way(at: int) -> None:
+    world = stocked(asked_for(AN_HOUR_LATER, rate_per_s=1, burst=1))
+    until_quiet(world, T0 + 60 * SECOND)
+    world.epoch(at)
+    world.state.adopt(policy_of(policy(0, rate_per_s=1, burst=1)))
+    assert until_quiet(world, at + SECOND) == []
+
+
 def test_a_clock_that_was_ahead_does_not_put_the_next_one_off() -> None:
     world = stocked(policy())
     until_quiet(world, T0 + 30 * DAY, epochs=3)

@@ -115,7 +115,7 @@ def test_a_policy_that_comes_while_an_epoch_is_collected_holds_from_the_next_one
 
 def test_new_publish_rules_reach_what_is_pending_over_several_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("domain.planner.ADOPTED_PER_STEP", 10)
-    monkeypatch.setattr("agents.fan_out.ADOPTION_STEPS_PER_TICK", 2)
+    monkeypatch.setattr("agents.adoptions.STEPS_PER_TICK", 2)
 
     def patient(rise_debounce_s: int) -> dict[str, Any]:
         publish = {"rate_per_s": 1000, "burst": 1000, "rise_debounce_s": rise_debounce_s}
