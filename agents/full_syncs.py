@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from itertools import islice
 
 from agents.channel_watch import ChannelWatch
-from agents.full_sync_pass import Pass
+from agents.listing_pass import Pass
 from agents.ports import Outgoing
 from domain.budget import TokenBucket
 from domain.facts import Micros

@@ -121,13 +121,15 @@ EXPOSED_UNITS = gauge("exposure_units", "units", "units it accepted beyond what 
 EXPOSED_VALUE = gauge(
     "exposure_value",
     "smallest unit of the currency",
-    "what the listings with a price sell for, of which the channel accepted more than is safe now, as many as it "
-    "accepted too many",
+    "what it accepted beyond what is safe sells for, of the listings with a price",
     "channel",
     "currency",
 )
 EXPOSED_UNPRICED = gauge(
-    "exposure_unpriced_units", "units", "the part of these units of listings without a price", "channel"
+    "exposure_unpriced_units",
+    "units",
+    "units it accepted beyond what is safe, of the listings without a price",
+    "channel",
 )
 EXPOSED_SECONDS = gauge(
     "exposure_oldest_seconds", "seconds", "how long the one has been exposed that is exposed longest", "channel"
