@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from domain.facts import Adjustment, Event, LineVersion
+from domain.listing_map import Listed
 from schemas.codec import Decoded, Decoder
+from schemas.compatibility import versions
 from schemas.rejections import NOT_A_NUMBER, NULL_FIELD, UNKNOWN_ENUM, WRONG_SCHEMA, Rejection
 from tests.unit.schemas.samples import (
     ACKNOWLEDGEMENT,
     DELTA,
+    LISTING,
     ORDER_LINE,
     SCHEMA_ID,
     Shelf,
@@ -52,6 +56,14 @@ def test_an_older_schema_without_optional_fields_is_read_with_their_defaults() -
     assert isinstance(event.fact, LineVersion)
     assert (event.fact.kit_ref, event.fact.cancelled_quantity, event.fact.revision) == (None, 0, 0)
     assert event.fact.quantity == 5
+
+
+def test_a_listing_of_before_there_were_prices_has_none() -> None:
+    released = json.loads(versions("listings")["v1"].read_text(encoding="utf-8"))
+    now, then = said(LISTING), read({**LISTING, "price": None, "currency": None}, released)
+
+    assert isinstance(now, Listed)
+    assert then == now._replace(price=None) != now
 
 
 def test_fields_of_a_newer_schema_are_skipped_wherever_they_stand() -> None:
