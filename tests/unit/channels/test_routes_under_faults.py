@@ -13,10 +13,10 @@ from connectors.channels.adobe_commerce import AdobeCommerceSink
 from connectors.channels.base import Update
 from connectors.channels.kind import CallLimits
 from connectors.channels.salesforce import SalesforceSink
+from streams.demo.shops.vendor import FakeVendor, Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
 from tests.fakes.adobe_commerce import BASE, FakeAdobeCommerce
 from tests.fakes.salesforce_imports import TENANT, FakeSalesforceImports
-from tests.fakes.vendor import FakeVendor, Fault
 from tests.unit.channels import test_adobe_commerce, test_salesforce
 
 LISTINGS = [f"L-{number}" for number in range(12)]
