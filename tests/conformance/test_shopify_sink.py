@@ -218,6 +218,17 @@ class TestShopifySink(SinkConformance):
         assert result.outcome is Outcome.ACCEPTED
         assert len(bench.vendor.throttled) == 1
 
+    async def test_more_drifted_items_than_the_bucket_lets_us_read_at_once_are_adopted_in_turns(
+        self, bench: ShopifyBench
+    ) -> None:
+        bench.vendor.maximum, bench.vendor.restore_per_s = 50.0, 10.0
+        bench.vendor.available |= {bench.listing(number): 7 for number in range(1, 41)}
+        async with bench.sink() as sink:
+            life = Lifetime(sink, Journal(), bench.clock)
+            life.arrive(*(bench.update(number, 1, 4)._replace(expected_previous=9) for number in range(1, 41)))
+            await life.deliver()
+        assert bench.shown() == {bench.listing(number): 4 for number in range(1, 41)}
+
     @pytest.mark.parametrize(
         ("code", "outcome"),
         [

@@ -18,6 +18,7 @@ from aiohttp import web
 TOKEN_PATH = "/token"
 STATE_PATH = "/state"
 MOST_BYTES = 200_000_000
+MOST_OBJECTIONS = 10
 
 
 class Malformed(Exception):
@@ -109,17 +110,18 @@ class FakeVendor(ABC):
         return app
 
     def state(self) -> dict[str, Any]:
-        """What ``GET /state`` answers: quantities taken by listing, of which the last one is shown, and counts."""
+        """What ``GET /state`` answers: the quantity of each listing, all that it was given, and counts."""
         taken: dict[str, list[int]] = {}
         for listing, quantity in self.taken:
             taken.setdefault(listing, []).append(quantity)
+        listings = {listing: {"quantity": given[-1], "taken": given} for listing, given in taken.items()}
         ledger = {
             "requests": self.calls,
             "unauthenticated": self.unauthenticated,
             "malformed": len(self.malformed),
             "above_limit": len(self.throttled),
         }
-        return {"taken": taken, "ledger": ledger, "objections": self.malformed[:10]}
+        return {"listings": listings, "ledger": ledger, "objections": self.malformed[:MOST_OBJECTIONS]}
 
     async def _state(self, _request: web.Request) -> web.Response:
         return web.json_response(self.state())
