@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from rich.console import Console
 from streams.demo.cast import Cast
 from streams.demo.catalogue import catalogue
 from streams.demo.children import Children, signals_end_the_demo
+from streams.demo.learning import ListingsKnown
 from streams.demo.observation import Observation
 from streams.demo.play import Play, all_running
 from streams.demo.proof import (
@@ -131,6 +132,8 @@ def _perform(play: Play, set_stage: Stage, story: Story, feed_s: float) -> Outco
     play.until(lambda _: cast.shops_listen, "starting", READY_WITHIN_S)
     cast.start_sinks()
     play.until(all_running(2), "workers join", READY_WITHIN_S)
+    with closing(ListingsKnown(set_stage.settings)) as known:
+        play.until(lambda _: known(), "listings are learned", READY_WITHIN_S)
 
     feed.start()
     began = time.monotonic()

@@ -16,6 +16,7 @@ from aiohttp import web
 from streams.demo.shops.amazon import FakeAmazon
 from streams.demo.shops.amazon_feeds import IN_PROGRESS, IN_QUEUE, SELLER
 from streams.demo.shops.shopify import LOCATION, FakeShopify
+from streams.demo.shops.usage_plan import UsagePlan
 
 HOST = "127.0.0.1"
 SECRET_VARIABLE = "ATSTREAM_SHOP_SECRET"
@@ -46,11 +47,14 @@ def shopify(port: int, secret: str, points: float, restore: float) -> None:
 @main.command(help=f"Selling Partner API, for the seller {SELLER}.")
 @_port
 @_secret
+@click.option("--rate", type=_above_0, default=5.0, show_default=True, help="Patches a second.")
+@click.option("--burst", type=click.IntRange(min=1), default=5, show_default=True, help="Patches at once.")
 @click.option("--queued", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Wait of a feed, s.")
 @click.option("--work", type=_above_0, default=50.0, show_default=True, help="Messages of a feed done a second.")
-def amazon(port: int, secret: str, queued: float, work: float) -> None:
+def amazon(port: int, secret: str, rate: float, burst: int, queued: float, work: float) -> None:
     """Serve until told to stop."""
     shop = FakeAmazon(time.monotonic, {secret})
+    shop.plans["patchListingsItem"] = UsagePlan(rate, burst, time.monotonic())
     app = shop.app()
 
     async def working(_: web.Application) -> AsyncIterator[None]:

@@ -8,7 +8,7 @@ belongs to its variables, unique items, and that a request with an error sets no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -70,6 +70,10 @@ class FakeShopify(FakeVendor):
         answer = self._throttled(MUTATION_COST, 0.0)
         answer["extensions"]["cost"]["throttleStatus"]["restoreRate"] = MUTATION_COST / retry_after_s
         return Fault(200, {"content-type": "application/json"}, json.dumps(answer))
+
+    def shown(self) -> Mapping[str, int]:
+        """Also of items that nobody set, once they were asked for."""
+        return self.available
 
     def spend(self, points: float) -> None:
         """Another app of the shop, or another process of ours, uses the bucket too."""
@@ -157,7 +161,7 @@ class FakeShopify(FakeVendor):
         def level(info: GraphQLResolveInfo[Any], locationId: str, **_: Any) -> dict[str, Any] | None:
             if locationId != LOCATION:
                 return None
-            quantity = {"name": "available", "quantity": self.available.get(listing, 0)}
+            quantity = {"name": "available", "quantity": self.available.setdefault(listing, 0)}
             return {"quantities": lambda info, names: [quantity] if "available" in names else []}
 
         return {"__typename": "InventoryItem", "id": listing, "inventoryLevel": level}

@@ -11,8 +11,8 @@ class UsagePlan:
 
     rate: float
     burst: float
-    tokens: float = field(init=False)
     filled_at: float = 0.0
+    tokens: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.tokens = self.burst

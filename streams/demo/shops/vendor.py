@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -94,6 +94,10 @@ class FakeVendor(ABC):
         """The vendor shows this quantity from now on."""
         self.taken.append((listing, quantity))
 
+    def shown(self) -> Mapping[str, int]:
+        """What the vendor shows now, of every listing that it was told or asked of."""
+        return dict(self.taken)
+
     def expire_tokens(self) -> None:
         """Whatever was issued is refused from now on."""
         self.tokens.clear()
@@ -114,7 +118,10 @@ class FakeVendor(ABC):
         taken: dict[str, list[int]] = {}
         for listing, quantity in self.taken:
             taken.setdefault(listing, []).append(quantity)
-        listings = {listing: {"quantity": given[-1], "taken": given} for listing, given in taken.items()}
+        listings = {
+            listing: {"quantity": quantity, "taken": taken.get(listing, [])}
+            for listing, quantity in self.shown().items()
+        }
         ledger = {
             "requests": self.calls,
             "unauthenticated": self.unauthenticated,
