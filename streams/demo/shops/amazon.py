@@ -81,6 +81,10 @@ class FakeAmazon(FakeVendor):
 
     # -- working on feeds
 
+    def submit(self, messages: Sequence[dict[str, Any]] | None) -> Feed:
+        """A feed of these messages is in the queue; None are messages that cannot be read."""
+        return self._queue.add(messages, self.clock())
+
     def begin(self, feed: Feed) -> None:
         """Work on a queued feed begins: it can no longer be cancelled."""
         self._queue.begin(feed)
@@ -154,7 +158,7 @@ class FakeAmazon(FakeVendor):
         if listed is not None:
             for message in listed["messages"]:
                 _quantity(message["patches"])
-        feed = self._queue.add(None if listed is None else listed["messages"], now)
+        feed = self.submit(None if listed is None else listed["messages"])
         return self._answer(shapes.FeedAnswer, {"feedId": feed.feed_id}, 202)
 
     async def _get_feed(self, request: web.Request) -> web.Response:

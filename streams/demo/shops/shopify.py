@@ -93,7 +93,7 @@ class FakeShopify(FakeVendor):
         root = {"inventorySetQuantities": self._set, "nodes": self._nodes}
         result = graphql_sync(self._schema, source, root, variable_values=variables)
         if result.errors:
-            self.malformed += [error.message for error in result.errors]
+            self.malformed.append("; ".join(error.message for error in result.errors))
             errors = [{"message": error.message, "extensions": {"code": "BAD_REQUEST"}} for error in result.errors]
             return web.json_response({"errors": errors, "extensions": self._extensions(cost, self._points)})
         self._points -= cost
