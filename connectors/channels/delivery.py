@@ -145,8 +145,11 @@ class Delivery:
         return [one for one in batch if one.update.expires_at > now] if expired else list(batch)
 
     async def _submit(self) -> bool:
-        room = 0 if self.bulk is None else self.bulk.room(len(self.backlog))
-        if self.bulk is None or room <= 0:
+        # Counting takes a while when much waits: only when all that waits would be enough.
+        if self.bulk is None or self.bulk.room(len(self.backlog)) <= 0:
+            return False
+        room = self.bulk.room(self.backlog.count(least=BULK_FROM))
+        if room <= 0:
             return False
         batch = self.backlog.take(room, least=BULK_FROM)
         live = await self._live(batch)
