@@ -71,7 +71,7 @@ def shopfronts() -> tuple[Shopfront, ...]:
 
 
 def _web(port: int) -> Shopfront:
-    """A tenth of the points of Shopify's smallest plan and half of its rate, so that the bucket is felt."""
+    """Half of the points a second of Shopify's standard plan and a small bucket, so that it is felt."""
     token = secrets.token_urlsafe(24)
     return Shopfront(
         "web",
