@@ -100,7 +100,10 @@ class ChannelWatch:
         """An update goes out. A finding if the channel left too many of this listing unanswered."""
         self.breaker = self.breaker.began(now)
         self.reactions.sent(update.listing, now)
-        self._expected[update.listing] = (update.publish_seq, update.expected_previous)
+        # Only what was answered can drift: an update on its way may be replaced before it arrives.
+        row = self.planner.listings[update.listing]
+        believed = update.expected_previous
+        self._expected[update.listing] = (update.publish_seq, believed if believed == row.acked_quantity else None)
         if update.reason != UNANSWERED:
             return None
         self.breaker = self.breaker.failed(now)

@@ -94,8 +94,8 @@ class Channel:
         return web.Response()
 
     def _shopify(self, rate_per_s: float, burst: int) -> web.Application:
-        """The fake of the tests: it validates requests, and its cost bucket is the budget."""
-        fake = importlib.import_module("tests.fakes.shopify")  # only then are the tests' dependencies needed
+        """The shop of the demo: it validates requests, and its cost bucket is the budget."""
+        fake = importlib.import_module("streams.demo.shops.shopify")  # only then is the extra `demo` needed
         shop = fake.FakeShopify(
             {TOKEN},
             clock=time.monotonic,
@@ -103,7 +103,7 @@ class Channel:
             restore_per_s=fake.MUTATION_COST * rate_per_s,
         )
         self._took = shop.taken
-        self._throttled = lambda: shop.throttled
+        self._throttled = lambda: len(shop.throttled)
         self.sink |= {"location_id": fake.LOCATION, "access_token": TOKEN}
         app: web.Application = shop.app()
         return app

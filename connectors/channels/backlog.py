@@ -155,6 +155,10 @@ class Backlog:
                     taken.append(waiting)
         return taken
 
+    def count(self, *, least: str) -> int:
+        """How many updates ``take`` with the same ``least`` would find."""
+        return sum(one.urgency >= least and not one.aside for one in self._open_waiting())
+
     def in_flight(self, waiting: Waiting) -> bool:
         """Whether this very update is in flight and its partition ours."""
         owned = self._partitions.get(waiting.partition)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from connectors.channels.answers import Acknowledge, Answer, as_answered, as_expired, require_one_each
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
-from connectors.channels.base import ChannelSink, Outcome, Result
+from connectors.channels.base import ChannelSink, Outcome, Result, Update
 from connectors.channels.bulk import BULK_FROM, BulkRoute
-from connectors.channels.latest import LatestSettled
+from connectors.channels.latest import ACCEPTED, LatestSettled
 from connectors.channels.rate import CallBucket
 from domain.breaker import Breaker
 from domain.facts import SECOND, Acknowledgement, Micros
@@ -145,8 +145,11 @@ class Delivery:
         return [one for one in batch if one.update.expires_at > now] if expired else list(batch)
 
     async def _submit(self) -> bool:
-        room = 0 if self.bulk is None else self.bulk.room(len(self.backlog))
-        if self.bulk is None or room <= 0:
+        # Counting takes a while when much waits: only when all that waits would be enough.
+        if self.bulk is None or self.bulk.room(len(self.backlog)) <= 0:
+            return False
+        room = self.bulk.room(self.backlog.count(least=BULK_FROM))
+        if room <= 0:
             return False
         batch = self.backlog.take(room, least=BULK_FROM)
         live = await self._live(batch)
@@ -173,7 +176,7 @@ class Delivery:
         breaker = self.breaker
         self.breaker = breaker.began(_micros(self.monotonic()))
         try:
-            results = await self.sink.send([one.update for one in batch])
+            results = await self.sink.send([self._as_known(one) for one in batch])
             require_one_each(batch, results)
         except BaseException:
             for one in batch:
@@ -194,6 +197,13 @@ class Delivery:
                 self.backlog.give_back(one)
         await self._settle(settled)
         self._pace([result for result in results if result.outcome is not Outcome.LATER])
+
+    def _as_known(self, waiting: Waiting) -> Update:
+        """The update with what the channel accepted last: it may have been planned before that was answered."""
+        settled = self.latest.settled(waiting.partition, waiting.update.listing)
+        if settled is None or settled.outcome != ACCEPTED:
+            return waiting.update
+        return waiting.update._replace(expected_previous=settled.quantity)
 
     def _is_final(self, waiting: Waiting, result: Result) -> bool:
         match result.outcome:

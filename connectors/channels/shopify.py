@@ -41,6 +41,7 @@ from connectors.channels.tokens import OAuthToken, StaticToken, TokenSource
 
 ROUNDS = 3
 NOT_AN_ITEM = "NOT_AN_INVENTORY_ITEM: neither its number nor its global id"
+UNREAD = "CHANGE_FROM_QUANTITY_STALE: more items than the bucket lets us read in one attempt"
 RESTLESS = "CHANGE_FROM_QUANTITY_STALE: it changes faster than we set it"
 
 
@@ -182,6 +183,9 @@ class ShopifySink:
         """Read what the shop shows for these and expect that. What it shows already is accepted."""
         if not stale:
             return []
+        readable = self._calls.readable
+        attempt.refuse([one for at, one in enumerate(stale) if at >= readable], NotTaken(Outcome.RETRY, UNREAD))
+        stale = [one for at, one in enumerate(stale) if at < readable]
         content = await self._calls.read(read_quantities(stale, self._location), len(stale))
         shown = quantities_read(content) if isinstance(content, dict) else None
         if shown is None:

@@ -36,6 +36,14 @@ class PricedCalls:
         """A new attempt."""
         self._spent = 0.0
 
+    @property
+    def readable(self) -> float:
+        """How many items a full bucket lets an attempt read; at least one.
+
+        The attempt needs mutations besides: one that was stale, the same with a new key, one with what was read.
+        """
+        return max(1.0, (self._bucket.maximum - 3 * self._bucket.mutation_cost) // READ_COST_PER_ITEM)
+
     async def mutate(self, body: bytes, entries: int) -> dict[str, Any] | NotTaken:
         """A request that changes something."""
         content, requested = await self._ask(body, self._bucket.mutation_cost, entries)

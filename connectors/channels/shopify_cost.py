@@ -23,6 +23,11 @@ class CostBucket:
     _restore_per_s: float = 0.0
     _told_at: float = 0.0
 
+    @property
+    def maximum(self) -> float:
+        """What a full bucket holds; infinite before the first answer."""
+        return self._maximum
+
     def wait_s(self, cost: float, now: float) -> float:
         """Seconds until this cost is in the bucket; a cost that never fits waits for a full one."""
         lacking = min(cost, self._maximum) - self._left(now)

@@ -1,31 +1,18 @@
-"""Who takes part: workers, one of which dies and is replaced; sinks; a channel that enforces its limit."""
+"""Who takes part: workers, one of which dies and is replaced; shops that enforce their limits, and their sinks."""
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
 import time
-import urllib.request
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 from streams.demo.children import Child, Children
 from streams.demo.observation import KILLED, RUNNING, STARTING, STOPPED, WorkerSeen
-from streams.local.ports import LOOPBACK, free_port
+from streams.demo.shopfronts import Shopfront, ShopState
+from streams.local.ports import LOOPBACK
 from streams.local.readiness import listens
-
-GUARDED_CHANNEL = "marketplace"
-"""The channel behind the fake one; the others are files."""
-LIMIT_PER_S, LIMIT_BURST = 12.0, 6
-SINK_PER_S, SINK_BURST = 10.0, 4
-"""Requests: what the channel allows, and what its sink is configured to use of that. Calls that leave at an even
-pace may arrive closer together, hence the margin."""
 
 _HANDLES_PARTITIONS = b"handling partitions ["
 _HANDLES_NONE = b"handling partitions []"
-_STATE_TIMEOUT_S = 5.0
 
 
 class Worker:
@@ -70,11 +57,9 @@ class Worker:
 class Cast:
     """Starts everybody; whoever made ``children`` stops them."""
 
-    def __init__(self, children: Children, directory: Path) -> None:
+    def __init__(self, children: Children, shopfronts: Sequence[Shopfront]) -> None:
         self._children = children
-        self._directory = directory
-        self._secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        self._channel_port = free_port()
+        self.shopfronts = shopfronts
         self.workers: list[Worker] = []
 
     def start_worker(self) -> Worker:
@@ -84,48 +69,26 @@ class Cast:
         self.workers.append(worker)
         return worker
 
-    def start_guarded_channel(self) -> Child:
-        """The channel that counts what it is asked. It starts before its sink."""
-        options = ["--port", str(self._channel_port), "--rate", str(LIMIT_PER_S), "--burst", str(LIMIT_BURST)]
-        environment = {"ATSTREAM_FAKE_CHANNEL_SECRET": self._secret}
-        return self._children.start("fake-channel", ["streams.demo.fake_channel", *options], environment)
+    def start_shops(self) -> None:
+        """The shops behind the channels. They start before their sinks."""
+        for front in self.shopfronts:
+            self._children.start(f"shop-{front.channel}", front.module, front.environment)
 
-    def start_sink(self, channel: str) -> Child:
-        """The sink of a channel: a webhook for the guarded one, a file for any other."""
-        if channel == GUARDED_CHANNEL:
-            settings = {
-                "KIND": "webhook",
-                "URL": f"http://{LOOPBACK}:{self._channel_port}/updates",
-                "SECRETS": self._secret,
-                "RATE_PER_S": str(SINK_PER_S),
-                "BURST": str(SINK_BURST),
-            }
-        else:
-            path = self._directory / f"{channel}.jsonl"
-            settings = {"KIND": "file", "PATH": str(path), "RATE_PER_S": "100", "BURST": "20"}
-        environment = {f"ATSTREAM_SINK__{name}": value for name, value in settings.items()}
-        return self._children.start(f"sink-{channel}", ["streams.cli", "sink", channel], environment)
+    def start_sinks(self) -> None:
+        """The sink of each channel."""
+        for front in self.shopfronts:
+            environment = {f"ATSTREAM_SINK__{name}": value for name, value in front.sink.items()}
+            self._children.start(f"sink-{front.channel}", ["streams.cli", "sink", front.channel], environment)
 
     @property
-    def channel_listens(self) -> bool:
-        """Whether the guarded channel answers."""
-        return listens(f"{LOOPBACK}:{self._channel_port}")
+    def shops_listen(self) -> bool:
+        """Whether every shop answers."""
+        return all(listens(f"{LOOPBACK}:{front.port}") for front in self.shopfronts)
 
-    def ledger(self) -> Mapping[str, int]:
-        """What the guarded channel counted. Raises OSError when it does not answer."""
-        ledger: Mapping[str, int] = self._channel_state()["ledger"]
-        return ledger
-
-    def shown_by_channel(self) -> dict[str, int]:
-        """The quantity that the guarded channel shows, per listing. Raises OSError when it does not answer."""
-        listings = self._channel_state()["listings"]
-        return {listing: shown["quantity"] for listing, shown in listings.items()}
+    def shop_states(self) -> dict[str, ShopState]:
+        """What each channel's shop tells of itself. Raises OSError when one does not answer."""
+        return {front.channel: front.state() for front in self.shopfronts}
 
     def seen(self) -> tuple[WorkerSeen, ...]:
         """All workers as they are now."""
         return tuple(worker.seen() for worker in self.workers)
-
-    def _channel_state(self) -> Any:
-        url = f"http://{LOOPBACK}:{self._channel_port}/state"
-        with urllib.request.urlopen(url, timeout=_STATE_TIMEOUT_S) as answer:
-            return json.load(answer)

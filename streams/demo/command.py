@@ -36,7 +36,7 @@ REPORT_COLUMNS = 110
 def demo(events: int, seconds: float, seed: int, keep: bool, plain: bool) -> None:
     """The whole system on real retail sales: live view, a crash, a report and a proof.
 
-    Starts a broker, a registry, two workers and three channels of its own on free ports of this machine, kills a
+    Starts a broker, a registry, two workers and three shops of its own on free ports of this machine, kills a
     worker on the way, and stops everything in the end. Exit codes: 0 proven, 1 a difference was found,
     2 something is not installed, 3 a part of the stack failed.
     """
@@ -45,6 +45,7 @@ def demo(events: int, seconds: float, seed: int, keep: bool, plain: bool) -> Non
     from streams.demo.observer import ObserverFailed
     from streams.demo.play import TooLate
     from streams.demo.run import Options, run
+    from streams.demo.shopfronts import ShopsMissing
     from streams.demo.stage import StageFailed
     from streams.demo.transactions import DemoDataMissing
     from streams.local.errors import LocalStackError, Unavailable
@@ -52,7 +53,7 @@ def demo(events: int, seconds: float, seed: int, keep: bool, plain: bool) -> Non
     try:
         with outages_reported():
             proven = run(Options(events, seconds, seed, keep, plain), _console())
-    except (DemoDataMissing, Unavailable) as error:
+    except (DemoDataMissing, ShopsMissing, Unavailable) as error:
         raise UsageFailure(str(error)) from error
     except (LocalStackError, StageFailed, ChildFailed, FeedFailed, ObserverFailed, TooLate) as error:
         raise OutageFailure(str(error)) from error

@@ -21,7 +21,8 @@ class ChannelSeen(NamedTuple):
     """One channel: its rule in a few words, its budget, and what it was told.
 
     ``behind``: listings whose accepted quantity is not the current one; ``in_flight``: updates sent and not yet
-    answered; ``per_s``: answers in the last seconds; ``zero``: listings that it was told are sold out.
+    answered; ``per_s``: answers in the last seconds; ``zero``: listings that it was told are sold out; ``kind``:
+    how it is told.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ChannelSeen(NamedTuple):
     in_flight: int
     behind: int
     zero: int
+    kind: str = ""
 
 
 class Mover(NamedTuple):

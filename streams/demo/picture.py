@@ -9,8 +9,10 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from streams.demo.catalogue import Sold
 from streams.demo.observation import ChannelSeen, Count, Mover
 from streams.demo.story import MOST_EVENTS
 
@@ -22,12 +24,26 @@ MOST_SAMPLES = 5_000
 
 
 class ChannelPicture:
-    """One channel: what it is to be told, was told last, and accepted last, per listing."""
+    """One channel: what it is to be told, was told last, and accepted last, per listing.
 
-    def __init__(self, name: str, rule: str, budget_per_s: float) -> None:
+    ``kind`` is how it is told. ``sells`` are its listings by SKU; one that is not in it is listed by its own name.
+    ``planned_for`` has all updates of a listing, as (publish_seq, quantity), in the order in which they were read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rule: str,
+        budget_per_s: float,
+        kind: str = "",
+        sells: Mapping[str, Sequence[Sold]] = MappingProxyType({}),
+    ) -> None:
         self.name = name
         self.rule = rule
         self.budget_per_s = budget_per_s
+        self.kind = kind
+        self.planned_for: dict[str, list[tuple[int, int]]] = {}
+        self._sells = sells
         self.sent: dict[str, tuple[int, int]] = {}
         self.answered: dict[str, tuple[int, int]] = {}
         self.accepted = 0
@@ -36,6 +52,7 @@ class ChannelPicture:
 
     def planned(self, listing: str, publish_seq: int, quantity: int) -> None:
         """An update was written for the channel."""
+        self.planned_for.setdefault(listing, []).append((publish_seq, quantity))
         if publish_seq >= self.sent.get(listing, (0, 0))[0]:
             self.sent[listing] = (publish_seq, quantity)
 
@@ -52,10 +69,11 @@ class ChannelPicture:
     def seen(self, wanted: Mapping[str, Mapping[str, int]], now: float) -> ChannelSeen:
         """The channel at ``now``, given the current quantities per SKU and channel."""
         in_flight = sum(seq > self.answered.get(listing, (0, 0))[0] for listing, (seq, _) in self.sent.items())
-        behind = 0
-        for sku, quantities in wanted.items():
-            told = self.answered.get(sku)
-            behind += self.name in quantities and (told is None or told[1] != quantities[self.name])
+        behind = sum(
+            self._behind(sku, quantities[self.name])
+            for sku, quantities in wanted.items()
+            if self.name in quantities
+        )
         return ChannelSeen(
             self.name,
             self.rule,
@@ -66,7 +84,14 @@ class ChannelPicture:
             in_flight,
             behind,
             sum(quantity == 0 for _, quantity in self.answered.values()),
+            self.kind,
         )
+
+    def _behind(self, sku: str, quantity: int) -> int:
+        """How many listings of a SKU do not show what they should."""
+        listings = self._sells.get(sku) or (Sold(self.name, sku, sku, 1),)
+        shown = [self.answered.get(one.listing, (0, None))[1] for one in listings]
+        return sum(told != quantity // one.pack_size for told, one in zip(shown, listings, strict=True))
 
 
 class Picture:

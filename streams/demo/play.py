@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from schemas.codec import Decoder, SchemaNotLoaded
 from schemas.fields import fields_of
 from schemas.rejections import Rejection
 from schemas.topics import event_topics
 from streams.demo.cast import Cast
+from streams.demo.catalogue import Sold, of_channel
 from streams.demo.children import Children
 from streams.demo.feed import Feed
 from streams.demo.meter import Meter
@@ -39,7 +40,15 @@ class Play:
     """
 
     def __init__(
-        self, stage: Stage, story: Story, children: Children, cast: Cast, feed_s: float, show: Show, started: float
+        self,
+        stage: Stage,
+        story: Story,
+        sold: Sequence[Sold],
+        children: Children,
+        cast: Cast,
+        feed_s: float,
+        show: Show,
+        started: float,
     ) -> None:
         self.cast = cast
         self.caught_up_s: float | None = None
@@ -66,7 +75,7 @@ class Play:
             stage.settings.worker.group,
             [topic.name for topic in topics],
             PARTITIONS,
-            Picture(_channels(), story.names),
+            Picture(_channels(cast, sold), story.names),
             _reader(stage),
             self.feed.fed_at,
             self.feed.partitions_fed,
@@ -174,9 +183,12 @@ def all_running(workers: int) -> Callable[[Observation], bool]:
     return lambda seen: sum(worker.state == RUNNING for worker in seen.workers) >= workers
 
 
-def _channels() -> Mapping[str, ChannelPicture]:
+def _channels(cast: Cast, sold: Sequence[Sold]) -> Mapping[str, ChannelPicture]:
+    kinds = {front.channel: front.kind for front in cast.shopfronts}
     return {
-        name: ChannelPicture(name, in_words(rules), float(rules.publish.rate_per_s))
+        name: ChannelPicture(
+            name, in_words(rules), float(rules.publish.rate_per_s), kinds[name], of_channel(sold, name)
+        )
         for name, rules in demo_policy().channels.items()
     }
 

@@ -96,12 +96,13 @@ def _course(outcome: Outcome) -> Table:
 def _channels(last: Observation) -> Table:
     table = Table(title="channels", title_justify="left", box=box.SIMPLE)
     table.add_column("channel", no_wrap=True)
+    table.add_column("told by", no_wrap=True)
     table.add_column("rule", no_wrap=True)
     for name in ("budget/s", "updates accepted", "refused", "sold out now"):
         table.add_column(name, justify="right")
     for channel in last.channels:
         numbers = (f"{channel.budget_per_s:g}", f"{channel.accepted:,}", str(channel.refused), str(channel.zero))
-        table.add_row(channel.name, channel.rule, *numbers)
+        table.add_row(channel.name, channel.kind, channel.rule, *numbers)
     return table
 
 

@@ -7,22 +7,32 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from streams.demo.cast import GUARDED_CHANNEL, Cast
+from streams.demo.cast import Cast
+from streams.demo.catalogue import catalogue
 from streams.demo.children import Children, signals_end_the_demo
+from streams.demo.learning import ListingsKnown
 from streams.demo.observation import Observation
 from streams.demo.play import Play, all_running
-from streams.demo.proof import dead_letters_against_truth, limits_kept, shown_against_accepted, stock_against_truth
+from streams.demo.proof import (
+    Compared,
+    dead_letters_against_truth,
+    limits_kept,
+    shown_against_accepted,
+    stock_against_truth,
+    taken_in_order,
+)
 from streams.demo.report import FRESHNESS, Outcome, print_report
-from streams.demo.rules import demo_policy
+from streams.demo.shopfronts import shopfronts
 from streams.demo.show import Show, choose
-from streams.demo.stage import Stage, furnish, stage
+from streams.demo.stage import Stage, furnish, publish, stage
 from streams.demo.story import Plan, Story, size, tell
 from streams.demo.transactions import read_sales
 from streams.operations.verify import verify
@@ -51,9 +61,9 @@ class Options(NamedTuple):
 def run(options: Options, console: Console) -> bool:
     """Play, report and prove; whether it was proven.
 
-    Raises ``DemoDataMissing``, ``LocalStackError`` and what else keeps a demo from getting to its end. Whatever
-    happens, everything that was started is stopped; only a demo that got to its end is kept if the options say so.
-    The logs of one that failed stay.
+    Raises ``DemoDataMissing``, ``ShopsMissing``, ``LocalStackError`` and what else keeps a demo from its end.
+    Whatever happens, everything that was started is stopped; only a demo that got to its end is kept if the
+    options say so. The logs of one that failed stay.
     """
     directory = Path(tempfile.mkdtemp(prefix="atstream-demo-"))
     try:
@@ -75,16 +85,23 @@ def _play(options: Options, directory: Path, show: Show) -> Outcome:
     started = time.monotonic()
     feed_s = max(SHORTEST_FEED_S, options.seconds - AROUND_THE_FEED_S)
     jars = load_settings().home / "kafka"
+    fronts = shopfronts()
     with ThreadPoolExecutor(1) as pool, show:
         writing = pool.submit(_write, options, feed_s)
         with stage(directory, jars, options.keep, show.say) as set_stage:
             furnish(set_stage.settings, set_stage.registry)
             story = writing.result()
+            sold = catalogue(story.names)
+            publish(set_stage.settings, set_stage.registry, (one.record(_now()) for one in sold))
             children = Children(directory, set_stage.environment)
-            play = Play(set_stage, story, children, Cast(children, directory), feed_s, show, started)
+            play = Play(set_stage, story, sold, children, Cast(children, fronts), feed_s, show, started)
             with _stopped_in_the_end(play, children, options.keep):
                 outcome = _perform(play, set_stage, story, feed_s)
                 return replace(outcome, notes=_left_running(play, set_stage)) if options.keep else outcome
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _write(options: Options, feed_s: float) -> Story:
@@ -109,13 +126,14 @@ def _stopped_in_the_end(play: Play, children: Children, keep: bool) -> Iterator[
 def _perform(play: Play, set_stage: Stage, story: Story, feed_s: float) -> Outcome:
     cast, feed = play.cast, play.feed
     play.observer.start()
-    cast.start_guarded_channel()
+    cast.start_shops()
     cast.start_worker()
     cast.start_worker()
-    play.until(lambda _: cast.channel_listens, "starting", READY_WITHIN_S)
-    for channel in demo_policy().channels:
-        cast.start_sink(channel)
+    play.until(lambda _: cast.shops_listen, "starting", READY_WITHIN_S)
+    cast.start_sinks()
     play.until(all_running(2), "workers join", READY_WITHIN_S)
+    with closing(ListingsKnown(set_stage.settings)) as known:
+        play.until(lambda _: known(), "listings are learned", READY_WITHIN_S)
 
     feed.start()
     began = time.monotonic()
@@ -132,17 +150,21 @@ def _perform(play: Play, set_stage: Stage, story: Story, feed_s: float) -> Outco
     play.until(lambda _: True, "recomputing everything", SETTLED_WITHIN_S)
     verified = verify(set_stage.settings)
     last = play.observe("proven" if verified.proven else "NOT proven")
-    picture = play.observer.picture
-    proofs = (
+    play.show_last(last)
+    freshness = play.observer.picture.freshness_overall_ms(FRESHNESS)
+    recovery = (play.caught_up_s, play.longest_behind_s)
+    return Outcome(last, story.truth, fed_in_s, freshness, *recovery, verified, _proofs(play, story, last))
+
+
+def _proofs(play: Play, story: Story, last: Observation) -> tuple[Compared, ...]:
+    picture, shops = play.observer.picture, play.cast.shop_states()
+    planned = {name: channel.planned_for for name, channel in picture.channels.items()}
+    return (
         stock_against_truth(picture.locations, story.truth),
         dead_letters_against_truth(last.dead, story.truth),
-        shown_against_accepted(cast.shown_by_channel(), picture.quantities()[GUARDED_CHANNEL]),
-        limits_kept(cast.ledger()),
-    )
-    play.show_last(last)
-    freshness = picture.freshness_overall_ms(FRESHNESS)
-    return Outcome(
-        last, story.truth, fed_in_s, freshness, play.caught_up_s, play.longest_behind_s, verified, proofs
+        shown_against_accepted(shops, picture.quantities()),
+        taken_in_order(shops, planned),
+        limits_kept(shops),
     )
 
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
-
-from confluent_kafka import Producer
+from typing import Any, NamedTuple
 
 from connectors.registry import SchemaRegistry
 from schemas.policy_text import mapping_of_text
 from schemas.records import avro_record_of
 from schemas.topics import AVAILABILITY_POLICY
+from streams.data_plane.failures import Misconfigured
 from streams.demo.rules import POLICY_FILE, demo_policy
 from streams.local.ports import free_port
 from streams.local.stack import Ports, Stack
+from streams.operations.producing import ProduceFailed, RecordProducer
 from streams.operations.schema_registration import INCOMPATIBLE, register, registered_topics
+from streams.operations.snapshot import client_of
 from streams.operations.topic_plan import admin_client, apply, plan, wanted_topics
 from streams.settings import Settings, load_settings
-from streams.worker.codecs import OutputEncoders, registered_ids, registry_of
+from streams.worker.codecs import registry_of
 
 PARTITIONS = 4
 SESSION_S = 6.0
 """A killed worker is missed after this time: short, because the demo waits for it."""
-_FLUSH_S = 20.0
 
 
 class StageFailed(RuntimeError):
@@ -77,7 +77,7 @@ def furnish(settings: Settings, registry: SchemaRegistry) -> None:
     refused = [each for each in register(registry, registered_topics()) if each.state == INCOMPATIBLE]
     if refused:
         raise StageFailed(f"schema {refused[0].subject} was refused: {refused[0].detail}")
-    _publish_policy(settings, registry)
+    publish(settings, registry, [_policy_record()])
 
 
 def _share_jars(directory: Path, jars: Path) -> None:
@@ -103,8 +103,18 @@ def _worker_environment(directory: Path) -> dict[str, str]:
     }
 
 
-def _publish_policy(settings: Settings, registry: SchemaRegistry) -> None:
-    line = {
+def publish(settings: Settings, registry: SchemaRegistry, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write canonical records to their topics and wait until the broker has them. Raises ``StageFailed``."""
+    try:
+        with RecordProducer(client_of(settings), registry) as producer:
+            for record in records:
+                producer.produce(avro_record_of(record))
+    except (ProduceFailed, Misconfigured) as error:
+        raise StageFailed(str(error)) from error
+
+
+def _policy_record() -> Mapping[str, Any]:
+    return {
         "type": AVAILABILITY_POLICY.name,
         "scope": "global",
         "version": 1,
@@ -112,16 +122,3 @@ def _publish_policy(settings: Settings, registry: SchemaRegistry) -> None:
         "event_id": f"demo-policy-{time.time_ns()}",
         "source": "demo",
     }
-    record = avro_record_of(line)
-    encode = OutputEncoders(registered_ids(registry, (AVAILABILITY_POLICY,)))
-    failures: list[str] = []
-    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers, "acks": "all", "log_level": 2})
-    producer.produce(
-        record.topic,
-        encode(record.topic, record.fields),
-        record.key,
-        on_delivery=lambda error, _message: failures.append(str(error)) if error is not None else None,
-    )
-    unsent = producer.flush(_FLUSH_S)
-    if unsent or failures:
-        raise StageFailed(f"the policy was not taken by the broker: {failures or 'no answer'}")

@@ -57,7 +57,7 @@ def screen(seen: Observation) -> Tall:
     layout.split_column(
         Layout(_header(seen), size=4),
         Layout(name="flow", size=7),
-        Layout(_framed(_channels(seen.channels), "channels"), size=7),
+        Layout(_framed(_channels(seen.channels), _told_by(seen.channels)), size=7),
         Layout(name="detail", size=12),
     )
     layout["flow"].split_row(
@@ -175,6 +175,12 @@ def _channels(channels: Sequence[ChannelSeen]) -> Table:
             Text(short(channel.zero), style="magenta" if channel.zero else ""),
         )
     return table
+
+
+def _told_by(channels: Sequence[ChannelSeen]) -> str:
+    """The title: each channel and how it is told."""
+    told = ", ".join(f"{channel.name} by {channel.kind}" for channel in channels if channel.kind)
+    return f"channels: {told}" if told else "channels"
 
 
 def _movers(movers: Sequence[Mover]) -> Table:

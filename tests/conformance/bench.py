@@ -13,8 +13,8 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from connectors.channels.base import ChannelSink, Update
+from streams.demo.shops.vendor import FakeVendor, Fault
 from tests.conformance import rig
-from tests.fakes.vendor import FakeVendor, Fault
 
 
 class Ability(Enum):

@@ -53,6 +53,7 @@ async def bench() -> AsyncIterator[AdobeCommerceBench]:
     async with server:
         yield AdobeCommerceBench(shop, server)
         shop.release()
+    assert shop.malformed == []
 
 
 class TestAdobeCommerceSink(SinkConformance):

@@ -10,10 +10,11 @@ from pydantic import SecretStr
 from connectors.channels.amazon import AmazonSettings, AmazonSink
 from connectors.channels.base import ChannelSink
 from connectors.channels.kind import CallLimits
+from streams.demo.shops.amazon import FakeAmazon
+from streams.demo.shops.amazon_feeds import MARKETPLACE, SELLER
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.bench import VendorBench
 from tests.conformance.suite import SinkConformance
-from tests.fakes.amazon import MARKETPLACE, SELLER, FakeAmazon
-from tests.fakes.vendor import TOKEN_PATH
 
 CLIENT_SECRET, REFRESH_TOKEN = "lwa-client-s3cret", "Atzr|refresh-t0ken"
 
@@ -60,7 +61,7 @@ async def bench() -> AsyncIterator[AmazonBench]:
     async with TestServer(amazon.app(), host="127.0.0.1") as server:
         yield AmazonBench(amazon, server)
         amazon.release()
-    assert amazon.violations == []
+    assert amazon.malformed == []
 
 
 class TestAmazonSink(SinkConformance):

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from connectors.channels.base import ChannelSink
 from connectors.channels.ebay import KIND, EbaySettings
 from connectors.channels.kind import CallLimits
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.bench import VendorBench
 from tests.conformance.suite import SinkConformance
 from tests.fakes.ebay import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, FakeEbay
-from tests.fakes.vendor import TOKEN_PATH
 
 
 class EbayBench(VendorBench):

@@ -10,10 +10,10 @@ from pydantic import SecretStr
 from connectors.channels.base import ChannelSink
 from connectors.channels.kind import CallLimits
 from connectors.channels.salesforce import KIND, SalesforceSettings
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.bench import VendorBench
 from tests.conformance.suite import SinkConformance
 from tests.fakes.salesforce import CLIENT_SECRET, LOCATION, FakeSalesforce
-from tests.fakes.vendor import TOKEN_PATH
 
 
 class SalesforceBench(VendorBench):

@@ -13,12 +13,12 @@ from connectors.channels.base import ChannelSink, Outcome, Update
 from connectors.channels.kind import CallLimits
 from connectors.channels.shopify import ROUNDS, ShopifySettings, ShopifySink
 from connectors.channels.shopify_wire import MOST_QUANTITIES, READ_QUANTITIES, SET_QUANTITIES
+from streams.demo.shops.shopify import LOCATION, FakeShopify, schema
+from streams.demo.shops.vendor import Fault
 from tests.conformance import rig
 from tests.conformance.bench import VendorBench
 from tests.conformance.rig import Clock, Journal, Lifetime
 from tests.conformance.suite import SinkConformance
-from tests.fakes.shopify import LOCATION, FakeShopify, schema
-from tests.fakes.vendor import Fault
 
 SECRET = "shpss_client-secret"
 SOLD = (1_001, 1_002, 1_003)
@@ -72,7 +72,7 @@ async def bench() -> AsyncIterator[ShopifyBench]:
     async with TestServer(vendor.app(), host="127.0.0.1") as server:
         yield ShopifyBench(vendor, server, clock)
         vendor.release()
-    assert vendor.invalid == []
+    assert vendor.malformed == []
 
 
 @pytest.mark.parametrize("document", [SET_QUANTITIES, READ_QUANTITIES])
@@ -201,7 +201,7 @@ class TestShopifySink(SinkConformance):
             bench.clock.advance(2.5)
             (third,) = await sink.send([bench.update(2)])
         assert third.outcome is Outcome.ACCEPTED
-        assert (bench.vendor.mutations, bench.vendor.throttled) == (2, 0)
+        assert (bench.vendor.mutations, bench.vendor.throttled) == (2, [])
 
     async def test_a_bucket_that_others_emptied_is_waited_for_as_long_as_the_shop_tells(
         self, bench: ShopifyBench
@@ -216,7 +216,18 @@ class TestShopifySink(SinkConformance):
             bench.clock.advance(5.0)
             (result,) = await sink.send([bench.update(2)])
         assert result.outcome is Outcome.ACCEPTED
-        assert bench.vendor.throttled == 1
+        assert len(bench.vendor.throttled) == 1
+
+    async def test_more_drifted_items_than_the_bucket_lets_us_read_at_once_are_adopted_in_turns(
+        self, bench: ShopifyBench
+    ) -> None:
+        bench.vendor.maximum, bench.vendor.restore_per_s = 50.0, 10.0
+        bench.vendor.available |= {bench.listing(number): 7 for number in range(1, 41)}
+        async with bench.sink() as sink:
+            life = Lifetime(sink, Journal(), bench.clock)
+            life.arrive(*(bench.update(number, 1, 4)._replace(expected_previous=9) for number in range(1, 41)))
+            await life.deliver()
+        assert bench.shown() == {bench.listing(number): 4 for number in range(1, 41)}
 
     @pytest.mark.parametrize(
         ("code", "outcome"),

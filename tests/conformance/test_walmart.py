@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from connectors.channels.base import ChannelSink, Outcome
 from connectors.channels.kind import CallLimits
 from connectors.channels.walmart import WalmartSettings, WalmartSink
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.bench import Ability, VendorBench
 from tests.conformance.rig import Journal, Lifetime
 from tests.conformance.suite import SinkConformance
-from tests.fakes.vendor import TOKEN_PATH
 from tests.fakes.walmart import FakeWalmart
 
 CLIENT, SECRET = "client-7", "s3cret-of-the-client"

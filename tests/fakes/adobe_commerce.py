@@ -1,35 +1,68 @@
 """A shop on Adobe Commerce: takes source items at once, or bulks of them on which it works from a queue.
 
-Requests and answers are checked against the schema of Adobe Commerce 2.4.9.
+Requests and answers are checked by shapes of our own, which a test compares with Adobe's schema of Commerce 2.4.9.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
-from jsonschema import Draft4Validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tests.fakes.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor, Malformed, require
 
 BASE = "/rest/default"
 MOST_IN_A_REQUEST = 5_000
 MOST_AT_ONCE = 20
 TOPIC = "async.magento.inventoryapi.api.sourceitemssaveinterface.execute.post"
-_SPECIFICATION = json.loads(
-    (Path(__file__).parents[1] / "specs" / "adobe-commerce" / "extract-2.4.9.json").read_text()
-)
 
 
-def _schema(path: str, method: str, part: str) -> Draft4Validator:
-    found = _SPECIFICATION["paths"][path][method][part]
-    return Draft4Validator({"definitions": _SPECIFICATION["definitions"], **found})
+class Shape(BaseModel):
+    """A body. What is not named is refused, also where the vendor would take it, and nothing is converted."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
 
 
-REQUEST = _schema("/V1/inventory/source-items", "post", "body")
-STATUS = _schema("/V1/bulk/{bulkUuid}/detailed-status", "get", "200")
+class SourceItem(Shape):
+    """What there is of a SKU at a source. The vendor requires no field; a quantity needs all of them."""
+
+    sku: str
+    source_code: str
+    quantity: int | float
+    status: Annotated[int, Field(ge=0, le=1)]
+
+
+class SourceItems(Shape):
+    """The body that sets source items, alone or as one request of a bulk."""
+
+    sourceItems: list[SourceItem]
+
+
+class Operation(Shape):
+    """One request of a bulk, and how far it is."""
+
+    id: int
+    bulk_uuid: str
+    topic_name: str
+    serialized_data: str
+    result_serialized_data: str
+    status: int
+    result_message: str
+    error_code: int
+
+
+class BulkStatus(Shape):
+    """The detailed status of a bulk."""
+
+    operations_list: list[Operation]
+    user_type: int
+    bulk_id: str
+    description: str
+    start_time: str
+    user_id: int
+    operation_count: int
 
 
 class FakeAdobeCommerce(FakeVendor):
@@ -69,42 +102,40 @@ class FakeAdobeCommerce(FakeVendor):
         elif sku in self.refused:
             operation["status"], operation["message"] = 3, f"Product with SKU {sku} does not exist"
         else:
-            assert source_item["status"] == (1 if source_item["quantity"] > 0 else 0)
             operation["status"], operation["message"] = 1, "Service execution success"
             self.took(sku, source_item["quantity"])
 
     async def _save(self, request: web.Request) -> web.Response:
         """All of them, or none."""
         body = await request.json()
-        REQUEST.validate(body)
+        _checked(body)
         if len(body["sourceItems"]) > MOST_AT_ONCE:
             return web.json_response({"message": f"Maximum items of type is {MOST_AT_ONCE}"}, status=400)
         unknown = [one["sku"] for one in body["sourceItems"] if one["sku"] in self.refused]
         if unknown:
             return web.json_response({"message": f"Product with SKU {unknown[0]} does not exist"}, status=400)
         for one in body["sourceItems"]:
-            assert one["status"] == (1 if one["quantity"] > 0 else 0)
             self.took(one["sku"], one["quantity"])
         return web.json_response([])
 
     async def _search(self, request: web.Request) -> web.Response:
         self.searches += 1
         asked = {request.query[f"searchCriteria[filter_groups][{group}][filters][0][field]"] for group in (0, 1)}
-        assert asked == {"status", "topic_name"}
-        assert request.query["searchCriteria[filter_groups][0][filters][0][value]"] == "4"
+        require(asked == {"status", "topic_name"}, "a search by status and topic")
+        require(request.query["searchCriteria[filter_groups][0][filters][0][value]"] == "4", "of what is open")
         wanted = request.query["searchCriteria[filter_groups][1][filters][0][value]"].strip("%")
-        assert wanted in TOPIC
+        require(wanted in TOPIC, "of source items")
         count = sum(one["status"] == 4 for operations in self.bulks.values() for one in operations)
         return web.json_response({"items": [], "search_criteria": {}, "total_count": count})
 
     async def _submit(self, request: web.Request) -> web.Response:
         requests = await request.json()
-        assert isinstance(requests, list)
+        require(isinstance(requests, list), "a list of requests")
         if len(requests) > MOST_IN_A_REQUEST:
             return web.json_response({"message": f"Maximum items of type is {MOST_IN_A_REQUEST}"}, status=400)
         for one in requests:
-            REQUEST.validate(one)
-            assert len(one["sourceItems"]) == 1
+            _checked(one)
+            require(len(one["sourceItems"]) == 1, "one source item a request")
         uuid = f"00000000-0000-4000-8000-{len(self.bulks):012}"
         stated = [self._stated(position, one) for position, one in enumerate(requests)]
         self.bulks[uuid] = [
@@ -137,7 +168,7 @@ class FakeAdobeCommerce(FakeVendor):
             "user_id": 1,
             "operation_count": len(operations),
         }
-        STATUS.validate(answer)
+        BulkStatus.model_validate(answer)
         return web.json_response(answer)
 
     def _shown(self, uuid: str, operation: dict[str, Any]) -> dict[str, Any]:
@@ -157,3 +188,13 @@ class FakeAdobeCommerce(FakeVendor):
             "result_message": operation["message"],
             "error_code": 0,
         }
+
+
+def _checked(body: object) -> None:
+    """Raise ``Malformed`` when a request does not set source items."""
+    try:
+        read = SourceItems.model_validate(body)
+    except ValidationError as error:
+        raise Malformed(str(error)) from None
+    for one in read.sourceItems:
+        require(one.status == (1 if one.quantity > 0 else 0), "in stock exactly when there is some")

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.vendor import FakeVendor, Fault
+from streams.demo.shops.vendor import FakeVendor, Fault
 
 MAX_ITEMS = 2_000
 MAX_QUANTITY = 2_147_483_647

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor
 
 CLIENT_ID = "seller-app"
 CLIENT_SECRET = "cert-id-5d21"

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor
 
 CLIENT_SECRET = "connected-app-secret-1b7e"
 LOCATION = "warehouse5"

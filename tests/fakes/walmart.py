@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.fakes.vendor import FakeVendor, Fault
+from streams.demo.shops.vendor import FakeVendor, Fault
 
 FEED_CALLS_AN_HOUR = 10
 FEED_BYTES = {"inventory": 5_000_000, "MP_INVENTORY": 1_000_000}

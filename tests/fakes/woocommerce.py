@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor
 
 MAX_OBJECTS = 100
 

@@ -15,8 +15,8 @@ from connectors.channels.delivery import Delivery
 from connectors.channels.kind import CallLimits
 from connectors.channels.rate import TokenBucket
 from connectors.channels.walmart import WalmartSettings, WalmartSink
+from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import PARTITION, Clock, Journal, Lifetime, update
-from tests.fakes.vendor import TOKEN_PATH, Fault
 from tests.fakes.walmart import FakeWalmart
 
 BASIC = "Basic " + b64encode(b"client-7:s3cret").decode("ascii")

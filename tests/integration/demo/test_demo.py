@@ -54,6 +54,11 @@ def test_the_demo_proves_that_nothing_differs_although_a_worker_was_killed(tmp_p
     assert int(compared.group(1)) > 0
     assert "worker-1:killed" in done.stdout
     assert "15 records fed, 15 dead letters" in done.stdout
+    for told in ("web +shopify", "marketplace +amazon", "outlet +webhook"):
+        assert re.search(told, done.stdout)
+    requests = re.search(r"requests to the shops, within limits, genuine, well-formed +([\d,]+) +0", done.stdout)
+    assert requests is not None
+    assert int(requests.group(1).replace(",", "")) > 0
     assert list(tmp_path.iterdir()) == []
     assert pids_mentioning(str(tmp_path)) == []
 

@@ -6,8 +6,9 @@ import time
 import pytest
 from aiohttp.test_utils import TestServer
 
-from tests.fakes.amazon import CANCELLED, IN_QUEUE, MARKETPLACE, SELLER, FakeAmazon
-from tests.fakes.vendor import TOKEN_PATH
+from streams.demo.shops.amazon import FakeAmazon
+from streams.demo.shops.amazon_feeds import CANCELLED, IN_QUEUE, MARKETPLACE, SELLER
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.integration.sinks.rig import Channel
 
 pytestmark = pytest.mark.integration
@@ -54,7 +55,7 @@ async def test_a_feed_of_a_process_that_was_killed_does_not_overwrite_what_the_n
         said = first.log.read_text() + second.log.read_text()
         assert await asyncio.to_thread(second.stop) == 0
     assert dict(amazon.taken) == dict.fromkeys(listings, 5) | dict.fromkeys(in_feed[:3], 0)
-    assert amazon.violations == []
+    assert amazon.malformed == []
     assert amazon.throttled == []
     newest = {one.listing: one.publish_seq for one in channel.acknowledgements() if one.outcome == "ACCEPTED"}
     assert newest == dict.fromkeys(listings, 1) | dict.fromkeys(in_feed[:3], 2)

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp.test_utils import TestServer
 
-from tests.fakes.shopify import LOCATION, FakeShopify
-from tests.fakes.vendor import Fault
+from streams.demo.shops.shopify import LOCATION, FakeShopify
+from streams.demo.shops.vendor import Fault
 from tests.integration.sinks.rig import Channel
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,7 @@ async def test_a_shop_on_shopify_is_told_by_a_process_that_is_killed_and_throttl
         said = first.log.read_text() + second.log.read_text()
         assert await asyncio.to_thread(second.stop) == 0
     assert vendor.available == dict.fromkeys(listings[:50], 0) | dict.fromkeys(listings[50:], 5)
-    assert vendor.invalid == []
+    assert vendor.malformed == []
     newest = {one.listing: one.publish_seq for one in channel.acknowledgements() if one.outcome == "ACCEPTED"}
     assert newest == dict.fromkeys(listings[:50], 2) | dict.fromkeys(listings[50:], 1)
     assert SECRET not in said

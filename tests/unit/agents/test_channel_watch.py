@@ -222,6 +222,18 @@ def test_a_channel_that_shows_what_it_took_does_not_drift() -> None:
     assert +loop.watch.drifts == {}
 
 
+def test_a_value_that_was_replaced_before_it_arrived_is_no_drift() -> None:
+    loop = Loop(A=10)
+    loop.want("A", 4, 0)
+    loop.tick(0)
+    loop.want("A", 0, SECOND)
+    (update,) = loop.tick(SECOND)
+    assert update.expected_previous == 4
+    loop.answer(update, 2 * SECOND, previous=10)
+
+    assert +loop.watch.drifts == {}
+
+
 def silent() -> tuple[Loop, int]:
     """A channel that answered none of 20 falls nor of 5 repetitions, and when that was."""
     names = {f"L{number:02}": 10 for number in range(20)}

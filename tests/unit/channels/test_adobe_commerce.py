@@ -12,9 +12,9 @@ from connectors.channels.adobe_commerce_bulks import PAUSE_S
 from connectors.channels.base import ChannelUnusable, Outcome, Result, Update
 from connectors.channels.bulk import BulkRoute
 from connectors.channels.kind import CallLimits
+from streams.demo.shops.vendor import Fault
 from tests.conformance.rig import Clock, update
 from tests.fakes.adobe_commerce import BASE, FakeAdobeCommerce
-from tests.fakes.vendor import Fault
 
 TOKEN = SecretStr("integration-token")
 
@@ -54,6 +54,7 @@ async def shop() -> AsyncIterator[Shop]:
         await found.sink.open()
         yield found
         await found.sink.close()
+    assert fake.malformed == []
 
 
 def three() -> list[Update]:

@@ -15,8 +15,8 @@ from connectors.channels.base import Outcome, Result, Update
 from connectors.channels.delivery import Delivery
 from connectors.channels.kind import CallLimits
 from connectors.channels.rate import TokenBucket
-from tests.conformance.rig import PARTITION, Clock, Journal, Lifetime, update
-from tests.fakes.amazon import (
+from streams.demo.shops.amazon import FakeAmazon
+from streams.demo.shops.amazon_feeds import (
     CANCELLED,
     DONE,
     FATAL,
@@ -24,10 +24,10 @@ from tests.fakes.amazon import (
     IN_QUEUE,
     MARKETPLACE,
     SELLER,
-    FakeAmazon,
     Feed,
 )
-from tests.fakes.vendor import TOKEN_PATH, Fault
+from streams.demo.shops.vendor import TOKEN_PATH, Fault
+from tests.conformance.rig import PARTITION, Clock, Journal, Lifetime, update
 
 
 class Shop:
@@ -139,7 +139,7 @@ async def shop() -> AsyncIterator[Shop]:
         amazon.release()
         for life in shop.lives:
             await life.sink.close()
-    assert amazon.violations == []
+    assert amazon.malformed == []
 
 
 async def submitted(shop: Shop, last: int = 4, **feeds: object) -> tuple[Life, Feed]:

@@ -142,6 +142,22 @@ def test_the_queue_follows_the_listings_and_not_the_updates() -> None:
     assert [one.update.publish_seq for one in kept.take(10)] == [20_000]
 
 
+def test_what_is_counted_is_what_can_be_taken() -> None:
+    waiting = backlog(0, 1)
+    waiting.own(2)
+    for partition in range(3):
+        for at, priority in enumerate(("P0", "P1", "P2", "P3", "P3")):
+            waiting.add(partition, at, update(f"{partition}-{at}", 1, priority=priority))
+    waiting.add(0, 9, update("0-0", 2, priority="P4"))  # inherits P0
+    (flying,) = waiting.take(1, least="P3")
+    waiting.add(0, 10, update(flying.update.listing, 2, priority="P3"))
+    (aside,) = waiting.take(1, least="P3")
+    waiting.set_aside(aside)
+    counted = {least: waiting.count(least=least) for least in ("P0", "P2", "P3", "P4")}
+    assert counted == {"P0": 8, "P2": 4, "P3": 2, "P4": 0}
+    assert len(waiting.take(100, least="P2")) == counted["P2"]
+
+
 def test_what_is_set_aside_goes_last_until_it_is_reconsidered() -> None:
     kept = backlog()
     kept.add(0, 0, update("stop", 1, 0, priority="P0"))

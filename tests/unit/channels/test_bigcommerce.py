@@ -13,9 +13,9 @@ from connectors.channels.base import Outcome
 from connectors.channels.bigcommerce import BigCommerceSettings, BigCommerceSink
 from connectors.channels.bigcommerce_wire import MAX_ITEMS, MAX_QUANTITY
 from connectors.channels.kind import CallLimits
+from streams.demo.shops.vendor import Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
 from tests.fakes.bigcommerce import FakeBigCommerce
-from tests.fakes.vendor import Fault
 
 TOKEN = "s3cret-store-token"
 Opened = Callable[..., AbstractAsyncContextManager[BigCommerceSink]]

@@ -16,6 +16,7 @@ class Scripted:
         self.answers = list(answers)
         self.retry_after_s = retry_after_s
         self.sent: list[list[str]] = []
+        self.believed: list[int | None] = []
         self.limits = Limits(10, 1_000_000)
 
     async def open(self) -> None:
@@ -26,6 +27,7 @@ class Scripted:
 
     async def send(self, batch: Sequence[Update]) -> Sequence[Result]:
         self.sent.append([one.listing for one in batch])
+        self.believed += [one.expected_previous for one in batch]
         answer = self.answers.pop(0) if self.answers else Outcome.ACCEPTED
         if isinstance(answer, list):
             return answer
@@ -150,6 +152,17 @@ async def test_what_the_channel_showed_before_is_acknowledged_with_the_answer() 
     life.arrive(update("L-1"))
     await life.deliver()
     assert [one.previous_quantity for one in life.journal.acknowledgements] == [7]
+
+
+async def test_an_update_is_sent_with_what_the_channel_accepted_last_not_with_what_was_planned_before_it() -> None:
+    channel = Scripted(Outcome.ACCEPTED, Outcome.REJECTED)
+    life = Lifetime(channel, Journal(), Clock())
+    # Planned while others were on their way: 5 was replaced before it was sent, 3 is refused.
+    for publish_seq, quantity, believed in ((1, 9, None), (2, 5, 9), (3, 3, 5), (4, 2, 3)):
+        life.arrive(update("L-1", publish_seq, quantity)._replace(expected_previous=believed))
+        if quantity != 5:
+            await life.deliver()
+    assert channel.believed == [None, 9, 3]
 
 
 async def test_a_channel_that_is_called_for_each_update_is_sent_as_many_as_there_are_tokens() -> None:

@@ -102,6 +102,16 @@ async def test_what_is_urgent_goes_the_fast_way_and_the_rest_in_bulk(life: Lifet
     assert life.delivery.submitted == 3
 
 
+async def test_urgent_updates_do_not_make_a_bulk_worth_it(life: Lifetime, bulk: Bulk) -> None:
+    urgent = [update(f"u-{number}", 1, 0, priority="P1") for number in range(5)]
+    life.arrive(*urgent, *bulky("b", "c"))
+    await life.delivery.attempt()
+    assert bulk.submitted == []
+    life.arrive(*bulky("d"))
+    await life.delivery.attempt()
+    assert [one.listing for one in bulk.submitted] == ["b", "c", "d"]
+
+
 async def test_a_stop_sell_replaced_by_a_small_change_still_goes_the_fast_way(life: Lifetime, bulk: Bulk) -> None:
     life.arrive(*bulky("b", "c", "d"), update("a", 1, 0, priority="P0"), update("a", 2, 1, priority="P3"))
     await life.deliver()

@@ -13,9 +13,9 @@ from connectors.channels.ebay import USED_UP, EbaySettings, EbaySink
 from connectors.channels.ebay_wire import Place, encode, place, read_answer
 from connectors.channels.http import Answered
 from connectors.channels.kind import CallLimits
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.rig import Clock, update
 from tests.fakes.ebay import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, FakeEbay
-from tests.fakes.vendor import TOKEN_PATH
 
 
 def settings(address: str, **more: Any) -> EbaySettings:

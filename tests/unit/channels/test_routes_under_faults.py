@@ -13,10 +13,10 @@ from connectors.channels.adobe_commerce import AdobeCommerceSink
 from connectors.channels.base import Update
 from connectors.channels.kind import CallLimits
 from connectors.channels.salesforce import SalesforceSink
+from streams.demo.shops.vendor import FakeVendor, Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
 from tests.fakes.adobe_commerce import BASE, FakeAdobeCommerce
 from tests.fakes.salesforce_imports import TENANT, FakeSalesforceImports
-from tests.fakes.vendor import FakeVendor, Fault
 from tests.unit.channels import test_adobe_commerce, test_salesforce
 
 LISTINGS = [f"L-{number}" for number in range(12)]
@@ -104,7 +104,7 @@ async def served(fake: FakeVendor) -> AsyncIterator[str]:
 async def test_a_shop_on_adobe_commerce_ends_with_the_newest_values_also_after_kills(seed: int) -> None:
     fake = FakeAdobeCommerce(test_adobe_commerce.TOKEN.get_secret_value())
     async with served(fake) as address:
-        own = test_adobe_commerce.settings(address + BASE, bulk_worth=4, bulk_requests=5, bulks_open=2)
+        own = test_adobe_commerce.settings(address + BASE, bulk_worth=3, bulk_requests=5, bulks_open=2)
         story = Story(fake, lambda clock: AdobeCommerceSink(own, CallLimits(20), clock.monotonic), seed)
         await story.begin()
         for _ in range(150):
@@ -128,7 +128,7 @@ async def test_omnichannel_inventory_ends_with_the_newest_values(seed: int) -> N
     fake = FakeSalesforceImports()
     async with served(fake) as address:
         own = test_salesforce.settings(
-            address, import_url=address + TENANT, import_worth=4, import_records=5, import_settle_s=0.0
+            address, import_url=address + TENANT, import_worth=3, import_records=5, import_settle_s=0.0
         )
         story = Story(fake, lambda clock: SalesforceSink(own, CallLimits(100), clock.monotonic), seed)
         await story.begin()

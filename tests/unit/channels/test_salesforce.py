@@ -13,9 +13,9 @@ from connectors.channels.http import Answered, UnreadableAnswer
 from connectors.channels.kind import CallLimits
 from connectors.channels.salesforce import SalesforceSettings, SalesforceSink
 from connectors.channels.salesforce_wire import encode, read_answer, request_id
+from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import update
 from tests.fakes.salesforce import CLIENT_SECRET, LOCATION, FakeSalesforce
-from tests.fakes.vendor import TOKEN_PATH, Fault
 
 A, B = update("A"), update("B")
 

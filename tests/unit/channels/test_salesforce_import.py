@@ -10,9 +10,9 @@ from connectors.channels.bulk import BulkRoute
 from connectors.channels.kind import CallLimits
 from connectors.channels.salesforce import SalesforceSink
 from connectors.channels.salesforce_import import MOST_LOOKS, PAUSE_S
+from streams.demo.shops.vendor import Fault
 from tests.conformance.rig import Clock, update
 from tests.fakes.salesforce_imports import TENANT, FakeSalesforceImports
-from tests.fakes.vendor import Fault
 from tests.unit.channels.test_salesforce import settings
 
 

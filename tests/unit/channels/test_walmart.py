@@ -14,8 +14,8 @@ from connectors.channels.base import Outcome
 from connectors.channels.kind import CallLimits
 from connectors.channels.walmart import WalmartSettings, WalmartSink
 from connectors.channels.walmart_wire import Place, place, replenished_s, single_path
+from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
-from tests.fakes.vendor import TOKEN_PATH, Fault
 from tests.fakes.walmart import FakeWalmart
 
 SECRET = "s3cret-of-the-client"

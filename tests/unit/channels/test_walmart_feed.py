@@ -16,8 +16,8 @@ from connectors.channels.delivery import Delivery
 from connectors.channels.kind import CallLimits
 from connectors.channels.rate import TokenBucket
 from connectors.channels.walmart import WalmartSettings, WalmartSink
+from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
-from tests.fakes.vendor import TOKEN_PATH, Fault
 from tests.fakes.walmart import FakeWalmart, Feed
 
 SECRET = "s3cret-of-the-client"

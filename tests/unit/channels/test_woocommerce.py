@@ -14,8 +14,8 @@ from connectors.channels.base import ChannelUnusable, Outcome
 from connectors.channels.kind import CallLimits
 from connectors.channels.woocommerce import WooCommerceSettings, WooCommerceSink
 from connectors.channels.woocommerce_wire import Target, target
+from streams.demo.shops.vendor import Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
-from tests.fakes.vendor import Fault
 from tests.fakes.woocommerce import FakeWooCommerce
 
 KEY, SECRET = SecretStr("ck_0123456789abcdef"), SecretStr("cs_fedcba9876543210")

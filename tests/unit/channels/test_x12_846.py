@@ -16,8 +16,7 @@ from connectors.channels.x12_846 import X12Settings, X12Sink
 from connectors.channels.x12_advice import LAST_CONTROL, next_control
 from tests.conformance.rig import Clock, update
 from tests.fakes import x12
-
-SAMPLES = Path(__file__).parents[2] / "specs" / "edi-x12" / "ediengine"
+from tests.vendor_specs import spec
 
 
 class Partner:
@@ -64,7 +63,7 @@ def partner(tmp_path: Path) -> Partner:
     ],
 )
 def test_the_reader_takes_interchanges_that_others_found_right(sample: str) -> None:
-    assert x12.read((SAMPLES / f"{sample}.edi").read_bytes())
+    assert x12.read(spec(f"edi-x12/ediengine/{sample}.edi").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -78,7 +77,7 @@ def test_the_reader_takes_interchanges_that_others_found_right(sample: str) -> N
 )
 def test_the_reader_refuses_interchanges_that_others_found_wrong(sample: str, fault: str) -> None:
     with pytest.raises(x12.X12Fault, match=fault):
-        x12.read((SAMPLES / f"{sample}.edi").read_bytes())
+        x12.read(spec(f"edi-x12/ediengine/{sample}.edi").read_bytes())
 
 
 async def test_an_advice_reads_as_it_was_meant(partner: Partner) -> None:

@@ -8,6 +8,7 @@ from streams.demo.children import ChildFailed
 from streams.demo.command import INTERRUPTED, demo
 from streams.demo.play import TooLate
 from streams.demo.run import Options
+from streams.demo.shopfronts import ShopsMissing
 from streams.demo.transactions import DemoDataMissing
 from streams.local.errors import StartFailed, Unavailable
 
@@ -18,6 +19,7 @@ from streams.local.errors import StartFailed, Unavailable
         (True, 0, ""),
         (False, 1, ""),
         (DemoDataMissing("install the extra"), 2, "install the extra"),
+        (ShopsMissing("install graphql-core"), 2, "install graphql-core"),
         (Unavailable("no broker can be run here"), 2, "no broker can be run here"),
         (StartFailed("kafka ended"), 3, "kafka ended"),
         (ChildFailed("worker-2 ended with status 70"), 3, "worker-2 ended with status 70"),

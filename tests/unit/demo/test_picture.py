@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from streams.demo.catalogue import Sold
 from streams.demo.observation import Count
 from streams.demo.picture import RATE_S, WINDOW_S, ChannelPicture, Picture, counts
 
@@ -53,6 +54,29 @@ def test_an_older_answer_or_plan_changes_nothing(picture: Picture) -> None:
     web.answer("1", 7, "ACCEPTED", 5, 2.0)
     assert picture.quantities() == {"web": {"1": 3}}
     assert web.seen({}, 2.0).in_flight == 0
+
+
+def test_a_channel_is_behind_for_each_listing_of_a_sku_in_packs_as_well() -> None:
+    sells = {"1": [Sold("web", "701", "1", 1), Sold("web", "801", "1", 4)]}
+    picture = Picture({"web": ChannelPicture("web", "quota 60", 50, "shopify", sells)}, {})
+    web = picture.channels["web"]
+    picture.ats_changed(changed("1", 1, 20, 11), 1.0, {})
+    picture.ats_changed(changed("2", 1, 20, 3), 1.0, {})
+    assert web.seen(picture.wanted, 1.0).behind == 3
+    web.answer("701", 1, "ACCEPTED", 11, 2.0)
+    web.answer("801", 2, "ACCEPTED", 2, 2.0)
+    web.answer("1", 3, "ACCEPTED", 11, 2.0)
+    web.answer("2", 4, "ACCEPTED", 3, 2.0)
+    assert web.seen(picture.wanted, 2.0).behind == 0
+    picture.ats_changed(changed("1", 2, 20, 12), 3.0, {})
+    assert web.seen(picture.wanted, 3.0).behind == 2
+
+
+def test_everything_that_was_planned_for_a_listing_is_kept(picture: Picture) -> None:
+    web = picture.channels["web"]
+    for publish_seq, quantity in ((8, 3), (7, 5), (9, 3)):
+        web.planned("1", publish_seq, quantity)
+    assert web.planned_for == {"1": [(8, 3), (7, 5), (9, 3)]}
 
 
 def test_an_older_version_of_the_numbers_is_ignored(picture: Picture) -> None:

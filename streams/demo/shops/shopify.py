@@ -1,6 +1,6 @@
-"""A shop that answers Shopify's Admin GraphQL API 2026-10 for inventory quantities at one location.
+"""A shop that answers as Shopify's Admin GraphQL API 2026-10 does for inventory quantities at one location.
 
-Every request is validated against Shopify's own schema before anything else. Enforced: the cost bucket, 250
+Every request is validated against the schema of the API before anything else. Enforced: the cost bucket, 250
 entries an array, a required ``changeFromQuantity`` (null opts out) that must match, an idempotency key that
 belongs to its variables, unique items, and that a request with an error sets nothing.
 """
@@ -8,27 +8,21 @@ belongs to its variables, unique items, and that a request with an error sets no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
-from graphql import GraphQLResolveInfo, GraphQLSchema, build_client_schema, get_directive_values, graphql_sync
+from graphql import GraphQLResolveInfo, get_directive_values, graphql_sync
 
-from tests.fakes.vendor import FakeVendor, Fault
+from streams.demo.shops.shopify_schema import schema
+from streams.demo.shops.vendor import FakeVendor, Fault, Malformed, require
 
 LOCATION = "gid://shopify/Location/71"
 PATH = "/admin/api/2026-10/graphql.json"
-SCHEMA_FILE = Path(__file__).parents[1] / "specs" / "shopify" / "admin_2026-10.json"
 MOST_ENTRIES = 250
 MUTATION_COST = 10.0
 ITEM_COST = 3.0
 HIGHEST = 1_000_000_000
-
-
-def schema() -> GraphQLSchema:
-    """Shopify's schema, as far as inventory quantities need it."""
-    return build_client_schema(json.loads(SCHEMA_FILE.read_text()))
 
 
 class FakeShopify(FakeVendor):
@@ -56,11 +50,9 @@ class FakeShopify(FakeVendor):
         self.gone: set[str] = set()
         self.refused: set[str] = set()
         self.sales: list[dict[str, int]] = []
-        self.invalid: list[str] = []
         self.mutations = 0
         self.queries = 0
         self.stale = 0
-        self.throttled = 0
         self.keys: dict[str, tuple[str, dict[str, Any]]] = {}
         self._schema = schema()
         self._clock = clock
@@ -70,6 +62,7 @@ class FakeShopify(FakeVendor):
         self._filled_at = clock()
 
     def routes(self) -> list[web.RouteDef]:
+        """One address for everything."""
         return [web.post(PATH, self._graphql)]
 
     def throttling(self, retry_after_s: int) -> Fault:
@@ -78,41 +71,44 @@ class FakeShopify(FakeVendor):
         answer["extensions"]["cost"]["throttleStatus"]["restoreRate"] = MUTATION_COST / retry_after_s
         return Fault(200, {"content-type": "application/json"}, json.dumps(answer))
 
+    def shown(self) -> Mapping[str, int]:
+        """Also of items that nobody set, once they were asked for."""
+        return self.available
+
     def spend(self, points: float) -> None:
         """Another app of the shop, or another process of ours, uses the bucket too."""
         self._fill()
         self._points -= points
 
     async def _graphql(self, request: web.Request) -> web.Response:
-        asked = json.loads(await request.read())
-        source, variables = asked["query"], asked["variables"]
+        source, variables = _asked(await request.read())
         is_mutation = source.startswith("mutation")
         cost = MUTATION_COST if is_mutation else ITEM_COST * len(variables.get("ids", []))
         self._fill()
         if self._points < cost:
-            self.throttled += 1
+            self.throttled.append(f"{cost:g} points, {self._points:.1f} there")
             return web.json_response(self._throttled(cost, self._points))
         if is_mutation and self.sales:
             self.available |= self.sales.pop(0)
         root = {"inventorySetQuantities": self._set, "nodes": self._nodes}
         result = graphql_sync(self._schema, source, root, variable_values=variables)
         if result.errors:
-            self.invalid += [error.message for error in result.errors]
+            self.malformed.append("; ".join(error.message for error in result.errors))
             errors = [{"message": error.message, "extensions": {"code": "BAD_REQUEST"}} for error in result.errors]
             return web.json_response({"errors": errors, "extensions": self._extensions(cost, self._points)})
         self._points -= cost
         return web.json_response({"data": result.data, "extensions": self._extensions(cost, self._points)})
 
-    def _set(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> dict[str, Any]:
+    def _set(self, info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> dict[str, Any]:
         self.mutations += 1
         directive = self._schema.get_directive("idempotent")
         assert directive is not None
-        given = get_directive_values(directive, info.field_nodes[0], info.variable_values)
-        assert given is not None, "since 2026-04 @idempotent is required"
-        assert given["key"].strip(), "since 2026-04 the key is required"
+        given = get_directive_values(directive, info.field_nodes[0], info.variable_values) or {}
+        require(bool(given.get("key", "").strip()), "since 2026-04 @idempotent with a key is required")
         entries = input["quantities"]
-        assert len(entries) <= MOST_ENTRIES, "an input array has at most 250 entries"
-        assert all("changeFromQuantity" in one for one in entries), "since 2026-04 changeFromQuantity is required"
+        require(len(entries) <= MOST_ENTRIES, "an input array has at most 250 entries")
+        complete = all("changeFromQuantity" in one for one in entries)
+        require(complete, "since 2026-04 changeFromQuantity is required")
         content = json.dumps(input, sort_keys=True)
         if given["key"] in self.keys:
             before, answered = self.keys[given["key"]]
@@ -156,16 +152,16 @@ class FakeShopify(FakeVendor):
             return [_error([*path, "changeFromQuantity"], "CHANGE_FROM_QUANTITY_STALE")]
         return []
 
-    def _nodes(self, info: GraphQLResolveInfo, ids: list[str]) -> list[dict[str, Any] | None]:
+    def _nodes(self, info: GraphQLResolveInfo[Any], ids: list[str]) -> list[dict[str, Any] | None]:
         self.queries += 1
-        assert len(ids) <= MOST_ENTRIES, "an input array has at most 250 entries"
+        require(len(ids) <= MOST_ENTRIES, "an input array has at most 250 entries")
         return [None if one in self.gone else self._item(one) for one in ids]
 
     def _item(self, listing: str) -> dict[str, Any]:
-        def level(info: GraphQLResolveInfo, locationId: str, **_: Any) -> dict[str, Any] | None:
+        def level(info: GraphQLResolveInfo[Any], locationId: str, **_: Any) -> dict[str, Any] | None:
             if locationId != LOCATION:
                 return None
-            quantity = {"name": "available", "quantity": self.available.get(listing, 0)}
+            quantity = {"name": "available", "quantity": self.available.setdefault(listing, 0)}
             return {"quantities": lambda info, names: [quantity] if "available" in names else []}
 
         return {"__typename": "InventoryItem", "id": listing, "inventoryLevel": level}
@@ -186,6 +182,17 @@ class FakeShopify(FakeVendor):
             "restoreRate": self.restore_per_s,
         }
         return {"cost": {"requestedQueryCost": cost, "actualQueryCost": cost, "throttleStatus": status}}
+
+
+def _asked(body: bytes) -> tuple[str, dict[str, Any]]:
+    """The document and the variables of a request."""
+    try:
+        asked = json.loads(body)
+        source, variables = asked["query"], asked.get("variables") or {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"no GraphQL request: {error!r}") from None
+    require(isinstance(source, str) and isinstance(variables, dict), "query is a text, variables an object")
+    return source, variables
 
 
 def _error(path: list[str], code: str) -> dict[str, Any]:

@@ -1,20 +1,34 @@
 """What every fake vendor shares: faults on demand, tokens that can be refused, and a record of what it took.
 
 A fake of a vendor derives from ``FakeVendor``, adds its routes, and calls ``took`` for each quantity that it shows
-from then on.
+from then on. ``GET /state`` tells what it shows and what it had to object to.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
 TOKEN_PATH = "/token"
+STATE_PATH = "/state"
+MOST_BYTES = 200_000_000
+MOST_OBJECTIONS = 10
+
+
+class Malformed(Exception):
+    """A call that is not as the vendor documents it; the message says what is wrong."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise ``Malformed`` when something documented does not hold."""
+    if not holds:
+        raise Malformed(otherwise)
 
 
 @dataclass(slots=True)
@@ -40,6 +54,8 @@ class FakeVendor(ABC):
     ``POST`` to ``token_path`` (OAuth 2, any grant) when ``client_secrets`` are set, else ``tokens`` are given
     beforehand.
     An unknown token is answered with ``refused_status`` and quoted back, as careless servers do.
+
+    ``malformed`` says what was not as documented, ``throttled`` what was above a limit.
     """
 
     open_paths: tuple[str, ...] = ()
@@ -56,6 +72,9 @@ class FakeVendor(ABC):
         self.token_lifetime_s: int | None = 3600
         self.next_faults: list[Fault] = []
         self.calls = 0
+        self.unauthenticated = 0
+        self.malformed: list[str] = []
+        self.throttled: list[str] = []
         self.taken: list[tuple[str, int]] = []
         self._released = asyncio.Event()
 
@@ -75,6 +94,10 @@ class FakeVendor(ABC):
         """The vendor shows this quantity from now on."""
         self.taken.append((listing, quantity))
 
+    def shown(self) -> Mapping[str, int]:
+        """What the vendor shows now, of every listing that it was told or asked of."""
+        return dict(self.taken)
+
     def expire_tokens(self) -> None:
         """Whatever was issued is refused from now on."""
         self.tokens.clear()
@@ -85,31 +108,64 @@ class FakeVendor(ABC):
 
     def app(self) -> web.Application:
         """The server."""
-        app = web.Application(middlewares=[self._faulty], client_max_size=200_000_000)
-        app.add_routes([*self.routes(), web.post(self.token_path, self._token)])
+        app = web.Application(middlewares=[self._faulty], client_max_size=MOST_BYTES)
+        own = [web.post(self.token_path, self._token), web.get(STATE_PATH, self._state)]
+        app.add_routes([*self.routes(), *own])
         return app
+
+    def state(self) -> dict[str, Any]:
+        """What ``GET /state`` answers: the quantity of each listing, all that it was given, and counts."""
+        taken: dict[str, list[int]] = {}
+        for listing, quantity in self.taken:
+            taken.setdefault(listing, []).append(quantity)
+        listings = {
+            listing: {"quantity": quantity, "taken": taken.get(listing, [])}
+            for listing, quantity in self.shown().items()
+        }
+        ledger = {
+            "requests": self.calls,
+            "unauthenticated": self.unauthenticated,
+            "malformed": len(self.malformed),
+            "above_limit": len(self.throttled),
+        }
+        return {"listings": listings, "ledger": ledger, "objections": self.malformed[:MOST_OBJECTIONS]}
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.state())
 
     @web.middleware
     async def _faulty(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if request.path == self.token_path or request.path.startswith(self.open_paths):
+        if request.path in (self.token_path, STATE_PATH):
             return await handler(request)
+        if request.path.startswith(self.open_paths):
+            return await self._judged(request, handler)
         self.calls += 1
         given = request.headers.get(self.credential_header, "")
         if not self.authentic(given):
+            self.unauthenticated += 1
             return web.json_response({"error": f"invalid credential {given}"}, status=self.refused_status)
         fault = self.next_faults.pop(0) if self.next_faults else None
         if fault is None:
-            return await handler(request)
+            return await self._judged(request, handler)
         await request.read()
         if fault.taken:
-            await handler(request)
+            await self._judged(request, handler)
         if fault.silent:
             await self._released.wait()
         if fault.closed and request.transport is not None:
             request.transport.abort()
         return web.Response(status=fault.status, headers=fault.headers, text=fault.body)
+
+    async def _judged(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Malformed as error:
+            self.malformed.append(str(error))
+            return web.json_response({"error": str(error)}, status=400)
 
     def authentic(self, credential: str) -> bool:
         """Whether the credential of a call is one that was issued."""

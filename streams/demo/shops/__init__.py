@@ -1,0 +1,1 @@
+"""Shops shaped like Shopify and Amazon: they enforce what the vendors document, and tell what they saw."""
