@@ -38,7 +38,8 @@ def until_caught_up(deployment: Deployment, within_s: float = 60.0) -> dict[str,
 
 
 def test_a_worker_that_runs_is_ok_one_that_hangs_is_stalled_and_none_is_stopped(deployment: Deployment) -> None:
-    worker = deployment.worker()
+    # It hangs for as long as a command takes to start: on a busy machine longer than the usual session.
+    worker = deployment.worker(ATSTREAM_WORKER__SESSION_TIMEOUT_S="30")
     worker.heard("handling partitions", within_s=60)
     deployment.produce(traffic(1, 500))
     told = until_caught_up(deployment)
