@@ -150,14 +150,18 @@ class Backlog:
             while queue and len(taken) < count:
                 waiting = self._current(heapq.heappop(queue))
                 self._queued -= 1
-                if waiting is not None and (waiting.aside, waiting.urgency) == lane:
+                if waiting is not None and _is_in_lane(waiting, aside, urgency):
                     self._launch(waiting)
                     taken.append(waiting)
         return taken
 
     def count(self, *, least: str) -> int:
-        """How many updates ``take`` with the same ``least`` would find."""
-        return sum(one.urgency >= least and not one.aside for one in self._open_waiting())
+        """How many updates ``take`` with the same ``least`` would find. O(what is queued so, not what waits)."""
+        found: set[int] = set()
+        for (aside, urgency), queue in self._queues.items():
+            if not aside and urgency >= least:
+                found.update(id(one) for one in map(self._current, queue) if _is_in_lane(one, aside, urgency))
+        return len(found)
 
     def in_flight(self, waiting: Waiting) -> bool:
         """Whether this very update is in flight and its partition ours."""
@@ -259,6 +263,11 @@ class Backlog:
 
 
 _SLACK = 1024
+
+
+def _is_in_lane(waiting: Waiting | None, aside: bool, urgency: str) -> bool:
+    """Whether an entry of this lane still stands for it: its urgency may have changed since it was queued."""
+    return waiting is not None and (waiting.aside, waiting.urgency) == (aside, urgency)
 
 
 def _rank(waiting: Waiting) -> _Rank:

@@ -145,7 +145,7 @@ class Delivery:
         return [one for one in batch if one.update.expires_at > now] if expired else list(batch)
 
     async def _submit(self) -> bool:
-        # Counting takes a while when much waits: only when all that waits would be enough.
+        # Counting looks at all that is queued for it: only when all that waits would be enough.
         if self.bulk is None or self.bulk.room(len(self.backlog)) <= 0:
             return False
         room = self.bulk.room(self.backlog.count(least=BULK_FROM))
