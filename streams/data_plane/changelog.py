@@ -17,6 +17,8 @@ from streams.data_plane.settings import PlaneSettings
 
 _REQUEST_TIMEOUT_S = 15.0
 _SILENCE_S = 30.0
+_ASK_AGAIN_S = 0.1
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 Rows = list[tuple[bytes, bytes | None]]
 
@@ -165,19 +167,32 @@ def _bits(topic_id: Any) -> tuple[int, int]:
 
 
 def _listed_offsets(admin: AdminClient, partitions: Collection[TP], which: Any) -> dict[TP, int]:
-    wanted = {TopicPartition(tp.topic, tp.partition): which for tp in partitions}
-    if not wanted:
-        return {}
-    found = {}
-    for partition, future in admin.list_offsets(wanted, request_timeout=_REQUEST_TIMEOUT_S).items():
-        try:
-            found[TP(partition.topic, partition.partition)] = int(future.result(timeout=_REQUEST_TIMEOUT_S).offset)
-        except (confluent_kafka.KafkaException, TimeoutError) as error:
-            _require_present(admin, partitions)
-            raise Unavailable(
-                f"the extent of {partition.topic}[{partition.partition}] is not known: {error!r}"
-            ) from error
+    """Offsets of all partitions; one that has no leader at the moment is asked for again, for as long as a request
+    may take: it was made just now, or its leader moves.
+    """
+    found: dict[TP, int] = {}
+    deadline = time.monotonic() + _REQUEST_TIMEOUT_S
+    pause_s = 0.0
+    while missing := [tp for tp in partitions if tp not in found]:
+        time.sleep(pause_s)
+        pause_s = _ASK_AGAIN_S
+        wanted = {TopicPartition(tp.topic, tp.partition): which for tp in missing}
+        for partition, future in admin.list_offsets(wanted, request_timeout=_REQUEST_TIMEOUT_S).items():
+            try:
+                offset = int(future.result(timeout=_REQUEST_TIMEOUT_S).offset)
+            except (confluent_kafka.KafkaException, TimeoutError) as error:
+                if _has_no_leader(error) and time.monotonic() < deadline:
+                    continue
+                _require_present(admin, partitions)
+                raise Unavailable(
+                    f"the extent of {partition.topic}[{partition.partition}] is not known: {error!r}"
+                ) from error
+            found[TP(partition.topic, partition.partition)] = offset
     return found
+
+
+def _has_no_leader(error: Exception) -> bool:
+    return isinstance(error, confluent_kafka.KafkaException) and error.args[0].code() in _NO_LEADER
 
 
 def _require_present(admin: AdminClient, partitions: Collection[TP]) -> None:
