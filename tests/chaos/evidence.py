@@ -111,6 +111,10 @@ class Evidence(NamedTuple):
     logs: Path
     outage: bool = False
     """Whether a fault kept the broker from answering, or slowed its answers."""
+    rested: Mapping[tuple[str, int], int] = {}
+    """Where the logs ended at rest, before the workers were told to stop. A full sync may begin by the clock just
+    then, and be answered when nobody reads answers any more: what came after is for the next worker.
+    """
 
 
 class Violation(NamedTuple):

@@ -6,7 +6,7 @@ import datetime
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,6 +93,7 @@ class Round:
         self._preparing: threading.Thread | None = None
         self._unprepared: Exception | None = None
         self._phases: dict[str, float] = {}
+        self._rested: Mapping[tuple[str, int], int] = {}
         self._phase_began = time.monotonic()
 
     def prepare(self) -> None:
@@ -313,12 +314,20 @@ class Round:
             if now != ends or any(lag != 0 for lag in lags):
                 still_since, ends = time.monotonic(), now
             elif time.monotonic() - max(still_since, began + SHORT_RESERVATION_S[1]) >= REST_S:
+                self._rested = now
                 return []
         seen = f"lags {lags}, last looks {[watch.trouble or 'succeeded' for watch in watches]}"
         return [Violation("liveness", seen, f"not at rest {CATCH_UP_S:g} s after faults and traffic")]
 
     def _end(self) -> list[Violation]:
-        late = [kind for kind in ("worker", "sink") if not self._crew.dismiss(kind)]
+        """Sinks stop last, and only when they have nothing left to tell: see ``Evidence.rested``."""
+        late = [] if self._crew.dismiss("worker") else ["worker"]
+        deadline = time.monotonic() + CATCH_UP_S
+        looks = [len(watch.observations) for watch in self._sink_watches]
+        for watch, look in zip(self._sink_watches, looks, strict=True):
+            while (len(watch.observations) == look or watch.lag()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        late += [] if self._crew.dismiss("sink") else ["sink"]
         return [Violation("orderly end", kind, "did not stop when told to") for kind in late]
 
     def _recoveries(self, mischief: Mischief) -> Iterator[Recovery]:
@@ -347,4 +356,5 @@ class Round:
             exits=tuple(self._crew.exits),
             logs=self._logs,
             outage=any(deed.fault in OUTAGES for deed in self.plan.deeds),
+            rested=self._rested,
         )

@@ -22,7 +22,7 @@ _CAN_NEVER_SUCCEED = (Intent.POISON, Intent.OVERSIZED)
 
 def violations(evidence: Evidence, recomputed: Recomputation, outcomes: Outcomes) -> Iterator[Violation]:
     """Everything that is lost, invented, or not what was meant."""
-    yield from _behind(recomputed.logs)
+    yield from _behind(evidence, recomputed.logs)
     yield from _holes(recomputed.logs)
     yield from _lost(outcomes, recomputed.logs)
     yield from _sums(outcomes, recomputed.logs)
@@ -38,11 +38,12 @@ def figures(outcomes: Outcomes) -> dict[str, int]:
     return {**counted, "dead letters repeated": sum(times - 1 for times in origins.values())}
 
 
-def _behind(logs: Logs) -> Iterator[Violation]:
+def _behind(evidence: Evidence, logs: Logs) -> Iterator[Violation]:
     for source in SOURCES:
         for number, records in logs.of(source):
-            committed, end = logs.committed.get((source, number), 0), len(records)
-            if committed != end:
+            committed = logs.committed.get((source, number), 0)
+            end = evidence.rested.get((source, number), len(records))
+            if not end <= committed <= len(records):
                 yield Violation(DRAINED, f"{source}[{number}]", f"committed {committed}, the log ends at {end}")
 
 

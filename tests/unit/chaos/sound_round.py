@@ -83,6 +83,7 @@ class SoundRound:
         self.accepted: list[AcceptedUpdate] = []
         self.exits: list[ProgramExit] = []
         self.outage = False
+        self.rested: dict[tuple[str, int], int] = {}
         self.ledger = {"above_limit": 0, "accepted_older": 0, "repeated": 0, "unsigned": 0, "malformed": 0}
         self.now = START
         self._logs = logs
@@ -243,6 +244,7 @@ class SoundRound:
             exits=tuple(self.exits),
             logs=self._logs,
             outage=self.outage,
+            rested=self.rested,
         )
 
     def judged(self) -> Judgement:

@@ -238,6 +238,14 @@ def test_a_hole_in_a_log_is_caught(sound: SoundRound) -> None:
 def test_records_that_were_left_are_caught(sound: SoundRound) -> None:
     sound.event(adjustment(200))
     assert "drained" in sound.laws()
+    sound.rested = {place: len(log) for place, log in sound.records.items()}
+    assert "drained" in sound.laws()
+
+
+def test_what_came_after_the_rest_may_be_left(sound: SoundRound) -> None:
+    sound.rested = {place: len(log) for place, log in sound.records.items()}
+    sound.event(adjustment(200))
+    assert "drained" not in sound.laws()
 
 
 def test_a_balance_older_than_two_others_needs_no_row(sound: SoundRound) -> None:
