@@ -4,6 +4,10 @@ One hash holds an account: the arrival time of each meter, the slowdown after re
 (``m:<name>`` = life|joined|seen|told). The arithmetic is that of ``domain.gcra``; a test holds both together.
 Numbers are integers below 2**53 and are written with ``%.0f``, since Lua would write them as 1.8e+15.
 
+``run`` names the run of the server that granted last. Another one (restarted, or a replica that took over) may not
+know of the last grants, so its meters count as empty. They do as well when somebody may have called alone: a member
+that was silent comes back, leaves or is forgotten.
+
 ``told`` is the largest share that a member may believe to have. The sum of all never exceeds the whole: somebody
 new waits until the others have confirmed that they know of their smaller shares.
 """
@@ -40,6 +44,7 @@ class Answer(NamedTuple):
     status: Status
     granted: int
     wait: int
+    """Until there is one more token than those that were granted."""
     share: int
     now: int
     live: int
@@ -47,9 +52,9 @@ class Answer(NamedTuple):
 
 
 _SCRIPT = """
-local key, op, name, life = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local key, op, name, life, run = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local a = {}
-for i = 4, #ARGV do a[i - 3] = tonumber(ARGV[i]) end
+for i = 5, #ARGV do a[i - 4] = tonumber(ARGV[i]) end
 local wanted, deadline, holds, fresh, refused, retry_after, calling = a[1], a[2], a[3], a[4], a[5], a[6], a[7]
 local late, silent_after, alone_after, forget_after = a[8], a[9], a[10], a[11]
 local parts, serial = a[12], a[13]
@@ -66,41 +71,49 @@ local function number(field, default) return tonumber(h[field] or default) end
 local function put(field, value) set[#set + 1] = field; set[#set + 1] = string.format('%%.0f', value) end
 local function up(x, y) return math.ceil(x / y) end
 
+local empties = fresh == 1 or h.run ~= run
 for field, value in pairs(h) do
   if string.sub(field, 1, 2) == 'm:' then
     local l, joined, seen, told = string.match(value, '^(.-)|(%%d+)|(%%d+)|(%%d+)$')
     local row = {life = l, joined = tonumber(joined), seen = tonumber(seen), told = tonumber(told)}
     if row.seen > now then row.seen = now; row.changed = true end
-    if now - row.seen > forget_after then forgotten[#forgotten + 1] = field
+    if now - row.seen > forget_after then
+      forgotten[#forgotten + 1] = field
+      if row.told > 0 then empties = true end
     else rows[string.sub(field, 3)] = row; count = count + 1 end
   end
 end
 local me = rows[name]
-if me and me.life ~= life then
-  if now - me.seen <= silent_after then return {2, 0, silent_after, 0, now, 0, 0} end
-  me.told = 0
-end
-if op == 'leave' then
-  if me and me.life == life then
-    redis.call('HDEL', key, 'm:' .. name)
-    if h.holder == name then redis.call('HDEL', key, 'holder') end
-  end
-  return {0, 0, 0, 0, now, 0, 0}
-end
-if not me and count >= %(members)d then return {3, 0, silent_after, 0, now, 0, 0} end
+local inherits = me and me.life ~= life
+if inherits and now - me.seen <= silent_after then return {2, 0, silent_after, 0, now, 0, 0} end
+if me and me.told > 0 and now - me.seen > silent_after then empties = true end
+if inherits then me.told = 0 end
+if not me and op ~= 'leave' and count >= %(members)d then return {3, 0, silent_after, 0, now, 0, 0} end
 
+local lost, lost_until = number('lost', 0), number('lost_until', 0)
+if now > lost_until then
+  if lost > 0 then empties = true end
+  lost = 0
+end
 local meters, born = {}, number('born', now)
 for i = 14, #a, 2 do
   local m = {interval = a[i], tolerance = a[i + 1], field = 't' .. #meters}
   m.arrival = number(m.field, now + m.tolerance + grace)
   if m.arrival > now + m.tolerance + grace then m.arrival = now + m.tolerance end
-  if fresh == 1 or refused == 1 then m.arrival = math.max(m.arrival, now + m.tolerance) end
+  if empties or refused == 1 then m.arrival = math.max(m.arrival, now + m.tolerance) end
   meters[#meters + 1] = m
+end
+if op == 'leave' then
+  if me and me.life == life then
+    for _, m in ipairs(meters) do put(m.field, m.arrival) end
+    redis.call('HSET', key, unpack(set))
+    redis.call('HDEL', key, 'm:' .. name)
+    if h.holder == name then redis.call('HDEL', key, 'holder') end
+  end
+  return {0, 0, 0, 0, now, 0, 0}
 end
 
 local others, silent, before = 0, 0, 0
-local lost, lost_until = number('lost', 0), number('lost_until', 0)
-if now > lost_until then lost = 0 end
 for other, row in pairs(rows) do
   if other ~= name then
     others = others + row.told
@@ -144,7 +157,7 @@ local holder, open_until = h.holder, number('open_until', 0)
 if serial > 0 then
   open_until = math.min(open_until, now + late + serial)
   if holder == name and calling == 0 then holder = nil; open_until = 0 end
-  if fresh == 1 and calling == 0 then open_until = math.max(open_until, now + late + serial) end
+  if (empties or inherits) and calling == 0 then open_until = math.max(open_until, now + late + serial) end
 end
 
 local granted, wait = wanted, math.max(0, not_before - now)
@@ -162,17 +175,16 @@ for _, m in ipairs(meters) do
   interval = up(interval * SHARES, factor)
   tolerance = math.max(tolerance, interval)
   m.start = math.max(m.arrival, now)
-  m.cost = interval
+  m.cost, m.spare = interval, tolerance
   granted = math.max(0, math.min(granted, math.floor((now + tolerance - m.start) / interval)))
-  wait = math.max(wait, m.start + interval - tolerance - now)
 end
 for _, m in ipairs(meters) do
-  put(m.field, granted > 0 and m.start + granted * m.cost or m.arrival)
+  local arrival = m.start + granted * m.cost
+  wait = math.max(wait, arrival + m.cost - m.spare - now)
+  put(m.field, granted > 0 and arrival or m.arrival)
 end
-if granted > 0 then
-  wait = 0
-  if serial > 0 then holder = name; open_until = now + late + serial end
-end
+if granted > 0 and serial > 0 then holder = name; open_until = now + late + serial end
+set[#set + 1] = 'run'; set[#set + 1] = run
 put('born', born); put('lost', lost)
 if lost_until > 0 then put('lost_until', lost_until) end
 put('slow', slow); put('slow_at', slow_at); put('not_before', not_before); put('open_until', open_until)

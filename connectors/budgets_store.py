@@ -1,11 +1,13 @@
 """The connection of one member to the store of shared budgets: Redis or Valkey, one request at a time.
 
 Nothing reconnects behind our back: a new connection may lead to another server, whose bucket must count as empty.
+The server tells which run of it this is; where it does not, every new connection counts as one to another server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +15,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from connectors.budgets_script import MAX_PARTS, Answer, Script, Status, script
 from domain.facts import SECOND, Micros
@@ -58,12 +60,14 @@ class BudgetStore:
             *(number for meter in budget.meters for number in meter),
         )
         self._connection: AbstractConnection | None = None
+        self._run = ""
+        self._last_run: str | None = None
         self._fresh = True
         self._server_at: tuple[Micros, Micros] = (0, 0)
         self.round_trips = 0
 
     async def connect(self) -> None:
-        """Connect, and ask for nothing but the time: it tells whether the server answers, and compares clocks.
+        """Connect, and ask which run of the server it is and what time: so it answers, and clocks are compared.
 
         Raises one of ``STORE_FAILURES``.
         """
@@ -71,8 +75,9 @@ class BudgetStore:
         async with asyncio.timeout(self._timeout_s):
             # redis-py leaves this method without annotations.
             connection = self._connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
-            self._fresh = True
             await connection.connect()
+            self._run = await self._run_of_server()
+            self._fresh = not self._run or self._last_run not in (None, self._run)
             seconds, micros = await self._exchange("TIME")
         self._server_at = int(seconds) * SECOND + int(micros), self._clock()
 
@@ -83,14 +88,16 @@ class BudgetStore:
         """
         server, received = self._server_at
         arguments = (
-            *(self._key, "lease", self._name, self._life, request.wanted, server + request.void_after - received),
+            *(self._key, "lease", self._name, self._life, self._run),
+            *(request.wanted, server + request.void_after - received),
             *(request.holds, int(self._fresh), int(request.refused), request.retry_after, int(request.calling)),
             *self._terms,
         )
         async with asyncio.timeout(self._timeout_s):
             answer = _answer(await self._evaluate(arguments))
         if answer.status is Status.SERVED:
-            self._fresh, self._server_at = False, (answer.now, self._clock())
+            self._fresh, self._last_run = False, self._run
+            self._server_at = answer.now, self._clock()
         return answer
 
     async def leave(self) -> None:
@@ -101,13 +108,22 @@ class BudgetStore:
         if self._connection is None:
             await self.connect()
         async with asyncio.timeout(self._timeout_s):
-            await self._evaluate((self._key, "leave", self._name, self._life, *(0,) * 7, *self._terms))
+            nothing = (0, 0, 0, int(self._fresh), 0, 0, 0)
+            await self._evaluate((self._key, "leave", self._name, self._life, self._run, *nothing, *self._terms))
 
     async def drop(self) -> None:
         """Close the connection, if there is one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+    async def _run_of_server(self) -> str:
+        try:
+            told = await self._exchange("INFO", "server")
+        except ResponseError:
+            return ""  # not allowed to ask
+        found = re.search(rb"^run_id:(\w+)", told, re.MULTILINE) if isinstance(told, bytes) else None
+        return found[1].decode() if found else ""
 
     async def _evaluate(self, arguments: tuple[object, ...]) -> Any:
         try:

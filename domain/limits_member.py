@@ -57,7 +57,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the store said: tokens, the wait until there is one, and the share for the time it will be gone."""
+    """What the store said: tokens, the wait until there is one more, and the share for when it will be gone."""
 
     granted: int
     wait: Micros
@@ -82,6 +82,7 @@ class Member:
     _lost_at: Micros = field(init=False, default=0)
     _wanted: int = field(init=False, default=0)
     _retry_at: Micros = field(init=False, default=0)
+    _likely_at: Micros = field(init=False, default=0)
     _heartbeat_at: Micros = field(init=False, default=0)
     _tokens: int = field(init=False, default=0)
     _usable_until: Micros = field(init=False, default=0)
@@ -129,6 +130,15 @@ class Member:
             return max(held_back, 1)
         waits = [meter.wait(at, now) for meter, at in self._alone(now)]
         return max(held_back, *waits)
+
+    def likely(self, now: Micros) -> Micros | None:
+        """Microseconds until there will be a token unless others take it first; None: nobody can say.
+
+        Asks for none: a lease that is not used is lost, and of a slow route that is much.
+        """
+        if self.standing(now) is Standing.SHARED:
+            return max(0, self._not_before - now, self._likely_at - now)
+        return self.wait(now, 0)
 
     def take(self, now: Micros) -> bool:
         """Use one call, to be made at once. False: not now."""
@@ -200,6 +210,7 @@ class Member:
         self._asked, self.shared, self._contact = None, True, self._asked_at
         self.share = reply.share
         self._heartbeat_at = self._asked_at + self.terms.heartbeat
+        self._likely_at = now + reply.wait
         if asked.refused:
             self._unreported = False
         if asked.wanted:

@@ -25,12 +25,16 @@ class Row:
 
 
 class Envelope(NamedTuple):
-    """A request as it travels: who asks, until when by the store's clock, and whether the connection is new."""
+    """A request as it travels: who asks, until when by the store's clock, and which run of the server it thinks of.
+
+    ``fresh``: the last answer came from another run.
+    """
 
     name: str
     life: str
     request: Request
     deadline: Micros
+    run: str
     fresh: bool
 
 
@@ -40,6 +44,7 @@ class Account:
 
     budget: CallBudget
     terms: Terms
+    run: str = ""
     born: Micros | None = None
     arrivals: list[Micros] = field(default_factory=list)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -51,10 +56,32 @@ class Account:
     holder: str | None = None
     open_until: Micros = 0
 
-    def leave(self, name: str) -> None:
-        self.rows.pop(name, None)
-        if self.holder == name:
+    def leave(self, asked: Envelope, now: Micros) -> None:
+        row = self.rows.get(asked.name)
+        if row is None or row.life != asked.life or now - row.seen > self.terms.forget_after:
+            return
+        silent = row.told > 0 and now - row.seen > self.terms.silent_after
+        forgotten = any(other.told and now - other.seen > self.terms.forget_after for other in self.rows.values())
+        self._bound(now)
+        if asked.fresh or self.run != asked.run or silent or forgotten or self._lost_expired(now):
+            self._empty(now)
+        del self.rows[asked.name]
+        if self.holder == asked.name:
             self.holder = None
+
+    def _bound(self, now: Micros) -> None:
+        grace = max(self.terms.alone_after, self.budget.serial)
+        for index, meter in enumerate(self.budget.meters):
+            if self.arrivals[index] > now + meter.tolerance + grace:
+                self.arrivals[index] = now + meter.tolerance
+
+    def _empty(self, now: Micros) -> None:
+        self.arrivals = [
+            meter.emptied(at, now) for meter, at in zip(self.budget.meters, self.arrivals, strict=True)
+        ]
+
+    def _lost_expired(self, now: Micros) -> bool:
+        return now > self.lost_until and self.lost > 0
 
     def serve(self, asked: Envelope, now: Micros) -> Answer:
         name, request = asked.name, asked.request
@@ -65,21 +92,25 @@ class Account:
             return Answer(Status.LATE, 0, 0, 0, now, 0, 0)
         known = {other: replace(row, seen=min(row.seen, now)) for other, row in self.rows.items()}
         rows = {other: row for other, row in known.items() if now - row.seen <= self.terms.forget_after}
+        empties = asked.fresh or self.run != asked.run
+        empties |= any(row.told > 0 for other, row in known.items() if other not in rows)
         me = rows.pop(name, None)
-        if me is not None and me.life != asked.life:
-            if now - me.seen <= silent_after:
+        inherits = me is not None and me.life != asked.life
+        if me is not None:
+            if inherits and now - me.seen <= silent_after:
                 return Answer(Status.TAKEN, 0, silent_after, 0, now, 0, 0)
-            me.told = 0
+            empties |= me.told > 0 and now - me.seen > silent_after
+            me.told = 0 if inherits else me.told
         if me is None and len(rows) >= MAX_MEMBERS:
             return Answer(Status.FULL, 0, silent_after, 0, now, 0, 0)
         if self.born is None:
             self.born = now
             self.arrivals = [now + meter.tolerance + grace for meter in self.budget.meters]
-        for index, meter in enumerate(self.budget.meters):
-            if self.arrivals[index] > now + meter.tolerance + grace:
-                self.arrivals[index] = now + meter.tolerance
-            if asked.fresh or request.refused:
-                self.arrivals[index] = meter.emptied(self.arrivals[index], now)
+        self._bound(now)
+        empties |= self._lost_expired(now)
+        if empties or request.refused:
+            self._empty(now)
+        self.run = asked.run
         others = sum(row.told for row in rows.values())
         silent = sum(row.told for row in rows.values() if now - row.seen > silent_after)
         if now > self.lost_until:
@@ -114,7 +145,7 @@ class Account:
             self.open_until = min(self.open_until, now + late + serial)
             if self.holder == name and not request.calling:
                 self.holder, self.open_until = None, 0
-            if asked.fresh and not request.calling:
+            if (empties or inherits) and not request.calling:
                 self.open_until = max(self.open_until, now + late + serial)
         granted, wait = self._grant(request.wanted, live, factor, now)
         if granted and serial:
@@ -136,9 +167,9 @@ class Account:
             meter = (part or documented).used_within(self.terms.use_within).slowed(factor)
             metered.append(meter)
             granted = meter.take(arrival, now, granted)[0]
-            wait = max(wait, meter.wait(arrival, now))
-        if granted:
-            self.arrivals = [
-                meter.take(arrival, now, granted)[1] for meter, arrival in zip(metered, self.arrivals, strict=True)
-            ]
-        return granted, 0 if granted else wait
+        for index, meter in enumerate(metered):
+            after = meter.take(self.arrivals[index], now, granted)[1]
+            wait = max(wait, meter.wait(after, now))
+            if granted:
+                self.arrivals[index] = after
+        return granted, wait

@@ -42,6 +42,7 @@ class Store:
         self.slow: Micros = 0
         self.offset: Micros = 0
         self.life = 0
+        self.run = "run0"
 
     def now(self, now: Micros) -> Micros:
         return now + self.offset
@@ -58,6 +59,8 @@ class Store:
             self.account = self._new()
         elif how == "stale":
             self.account, self.offset = copy.deepcopy(self.replica), offset
+        if how != "down":
+            self.run = f"run{self.life}"
         self.up = True
 
 
@@ -76,7 +79,8 @@ class Site:
     """'' or 'both' or 'answers': what the network loses."""
     connected: int | None = None
     """The life of the store that the connection is to."""
-    fresh: bool = True
+    run: str = ""
+    last_run: str = ""
     waiting_until: Micros | None = None
     exchange: int = 0
     try_at: Micros = 0
@@ -132,7 +136,9 @@ class Site:
         request = self.member.request(now)
         if request is not None:
             server, received = self.server_at
-            self._send(Envelope(self.name, self.life, request, server + request.void_after - received, self.fresh))
+            fresh = self.last_run not in ("", self.run)
+            deadline = server + request.void_after - received
+            self._send(Envelope(self.name, self.life, request, deadline, self.run, fresh))
 
     def _send(self, asked: Envelope | None) -> None:
         """A probe, or a request; with a connection of its own, or the one there is."""
@@ -145,21 +151,21 @@ class Site:
             if not store.up or self.cut == "both" or (asked and store.life != life):
                 return
             told = store.account.serve(asked, store.now(world.now)) if asked else store.now(world.now)
-            lived = store.life
+            lived, run = store.life, store.run
             if self.cut != "answers":
-                world.at(world.now + world.delay(), lambda: self._answer(number, told, lived))
+                world.at(world.now + world.delay(), lambda: self._answer(number, told, lived, run))
 
         world.at(world.now + world.delay(), arrive)
 
-    def _answer(self, number: int, told: Answer | Micros, life: int) -> None:
+    def _answer(self, number: int, told: Answer | Micros, life: int, run: str) -> None:
         now = self.clock()
         if not self.alive or number != self.exchange or self.waiting_until is None or now >= self.waiting_until:
             return
         self.waiting_until = None
         if isinstance(told, int):
-            self.connected, self.fresh, self.server_at = life, True, (told, now)
+            self.connected, self.run, self.server_at = life, run, (told, now)
         elif told.status is Status.SERVED:
-            self.fresh, self.server_at = False, (told.now, now)
+            self.last_run, self.server_at = self.run, (told.now, now)
             self.member.answered(now, Reply(told.granted, told.wait, told.share))
         elif told.status is Status.LATE:
             self._lost()

@@ -81,10 +81,10 @@ async def test_the_script_answers_as_its_model(
     clock = "(function() local t = redis.call('GET', key .. ':clock'); return {0, tonumber(t)} end)()"
     served, granted = 0, 0
     async with Redis.from_url(redis_server) as redis:
-        for seed in range(12):
+        for seed in range(24):
             random, key = Random(seed), unique("model")
             account, now = Account(budget, terms), 1_800_000_000 * SECOND
-            holds = dict.fromkeys("abcd", 0)
+            holds, run = dict.fromkeys("abcd", 0), "one"
             stores: dict[tuple[str, str], BudgetStore] = {}
             for _ in range(60):
                 now += random.choice([0, 1_000, 100_000, SECOND, 3 * SECOND, -SECOND // 3, 15 * SECOND])
@@ -99,7 +99,8 @@ async def test_the_script_answers_as_its_model(
                     )
                     await stores[name, life].connect()
                 store = stores[name, life]
-                fresh, deadline = random.random() < 0.1, random.choice([0, 0, now - 1, now + 1])
+                fresh, deadline = random.random() < 0.05, random.choice([0, 0, now - 1, now + 1])
+                run = random.choice(["one", "other"]) if random.random() < 0.05 else run
                 request = Request(
                     random.randrange(4),
                     holds[name],
@@ -108,9 +109,14 @@ async def test_the_script_answers_as_its_model(
                     random.random() < 0.2,
                     deadline,
                 )
-                store._fresh, store._server_at = fresh, (0, 0)
+                store._fresh, store._server_at, store._run = fresh, (0, 0), run
+                asked = Envelope(name, life, request, deadline, run, fresh)
+                if random.random() < 0.05:
+                    await store.leave()
+                    account.leave(asked, now)
+                    store._fresh = fresh
                 told = await store.ask(request)
-                assert told == account.serve(Envelope(name, life, request, deadline, fresh), now), f"seed {seed}"
+                assert told == account.serve(asked, now), f"seed {seed}"
                 served += told.status is Status.SERVED
                 granted += told.granted
                 if told.status is Status.SERVED:
@@ -122,9 +128,8 @@ async def test_the_script_answers_as_its_model(
 
 
 async def test_a_lease_of_many_tokens_is_one_round_trip(redis_server: str, unique: Callable[[str], str]) -> None:
-    terms = Terms(silent_after=0, alone_after=0)
     budget = CallBudget.of([RateAndBurst(100_000, SECOND, 1_000)])
-    store = BudgetStore(redis_server, unique("lease"), "a", "1", budget, terms, 5.0, micros)
+    store = BudgetStore(redis_server, unique("lease"), "a", "1", budget, QUICK, 5.0, micros)
     await store.connect()
     await store.ask(Request(0, 0, False, 0, False, micros() + 5 * SECOND))
     granted = 0
