@@ -25,6 +25,7 @@ LARGEST_LEASE = 32
 SHORTEST_REST_S, LONGEST_REST_S = 0.05, 1.0
 ASK_AGAIN_S = 0.001
 UNKNOWN_WAIT_S = 0.2
+SOON_S = 0.5
 
 _TOLD = {
     Standing.SHARED: "calls of %s are leased from the shared budget",
@@ -111,14 +112,37 @@ class SharedBudget:
 
         Raises ``Exception``: whatever ended the task that keeps in touch; a fault of the program.
         """
-        if self._task is not None and self._task.done():
-            self._task.result()
+        self._require_contact()
         wait = self.member.wait(self._clock(), wanted)
         if wait == 0:
             return 0.0
         if wanted:
             self._due.set()
         return UNKNOWN_WAIT_S if wait is None else max(ASK_AGAIN_S, wait / SECOND)
+
+    def likely_s(self) -> float:
+        """Seconds until there will be a token unless others take it first. Leases none.
+
+        Raises ``Exception``: as ``wait_s``.
+        """
+        self._require_contact()
+        wait = self.member.likely(self._clock())
+        return UNKNOWN_WAIT_S if wait is None else wait / SECOND
+
+    async def take_soon(self) -> bool:
+        """Lease a token and use it for a call, to be made at once. False: there is none within ``SOON_S``."""
+        try:
+            async with asyncio.timeout(SOON_S):
+                while not self.take():
+                    wait_s = self.wait_s()
+                    if wait_s > SOON_S or self.standing is Standing.WITHOUT:
+                        return False
+                    await asyncio.sleep(wait_s)
+                return True
+        except TimeoutError:
+            return False
+        finally:
+            self.member.wait(self._clock(), 0)  # nothing is wanted any more
 
     def take(self) -> bool:
         """Use one call, to be made at once. False: not now."""
@@ -133,6 +157,10 @@ class SharedBudget:
         """The channel refused a call as too fast, and asked to wait: all sinks slow down."""
         self.member.refused(self._clock(), int(retry_after_s * SECOND))
         self._due.set()
+
+    def _require_contact(self) -> None:
+        if self._task is not None and self._task.done():
+            self._task.result()
 
     async def _keep_in_touch(self) -> None:
         rest_s = SHORTEST_REST_S

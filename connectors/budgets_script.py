@@ -4,9 +4,9 @@ One hash holds an account: the arrival time of each meter, the slowdown after re
 (``m:<name>`` = life|joined|seen|told). The arithmetic is that of ``domain.gcra``; a test holds both together.
 Numbers are integers below 2**53 and are written with ``%.0f``, since Lua would write them as 1.8e+15.
 
-``run`` names the run of the server that granted last. Another one (restarted, or a replica that took over) may not
-know of the last grants, so its meters count as empty. They do as well when somebody may have called alone: a member
-that was silent comes back, leaves or is forgotten.
+``run`` names the run of the server that granted last. Another one (restarted, or a replica that took over) may
+not know of the last grants, so its meters count as empty. They do as well when somebody may have called alone: a
+member that was silent comes back, leaves or is forgotten.
 
 ``told`` is the largest share that a member may believe to have. The sum of all never exceeds the whole: somebody
 new waits until the others have confirmed that they know of their smaller shares.

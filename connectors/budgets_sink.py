@@ -6,6 +6,7 @@ Then nothing is sent, and delivery chooses anew, with the most urgent values of 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from connectors.budgets import SharedBudget
@@ -15,15 +16,19 @@ NO_TOKEN = "NO_TOKEN"
 
 
 class SharedBucket:
-    """The budget as delivery asks for it. Tokens are taken and refusals told by ``BudgetedSink``."""
+    """The budget as delivery asks for it. Tokens are taken and refusals told by ``BudgetedSink``.
 
-    def __init__(self, budget: SharedBudget) -> None:
+    ``others``: those of other routes, which are degraded together with it.
+    """
+
+    def __init__(self, budget: SharedBudget, *others: SharedBudget) -> None:
         self._budget = budget
+        self._all = (budget, *others)
 
     @property
     def degraded(self) -> bool:
-        """Whether the budget is not shared at the moment."""
-        return self._budget.degraded
+        """Whether one of the budgets is not shared at the moment."""
+        return any(budget.degraded for budget in self._all)
 
     def wait_s(self, now: float, wanted: int = 1) -> float:
         """Seconds until asking again is worth it; 0 when there is a token."""
@@ -37,11 +42,12 @@ class SharedBucket:
 
 
 class BudgetedSink:
-    """A sink that opens and closes the budget with itself, and makes no call without a token."""
+    """A sink that opens and closes the budgets with itself, and makes no call without a token of the first."""
 
-    def __init__(self, sink: ChannelSink, budget: SharedBudget) -> None:
+    def __init__(self, sink: ChannelSink, budget: SharedBudget, *others: SharedBudget) -> None:
         self._sink = sink
         self._budget = budget
+        self._all = (budget, *others)
 
     @property
     def limits(self) -> Limits:
@@ -49,9 +55,10 @@ class BudgetedSink:
         return self._sink.limits
 
     async def open(self) -> None:
-        """Open both. Raises ``ChannelUnusable``."""
+        """Open all. Raises ``ChannelUnusable``."""
         await self._sink.open()
-        await self._budget.open()
+        for budget in self._all:
+            await budget.open()
 
     async def send(self, batch: Sequence[Update]) -> Sequence[Result]:
         """Make one attempt with what there are tokens for; the rest is answered LATER."""
@@ -72,6 +79,6 @@ class BudgetedSink:
         return [*results, *same_answer(batch[len(carried) :], Outcome.LATER, NO_TOKEN)]
 
     async def close(self) -> None:
-        """Close both; the sink first, because who gives its share back makes no more calls."""
+        """Close all; the sink first, because who gives its share back makes no more calls."""
         await self._sink.close()
-        await self._budget.close()
+        await asyncio.gather(*(budget.close() for budget in self._all))

@@ -51,7 +51,7 @@ class CallsPerWindow(NamedTuple):
 
 
 class BytesPerWindow(NamedTuple):
-    """At most ``size`` bytes in any ``window``; no call carries more than ``largest`` of them.
+    """At most ``size`` bytes in any ``window``; no call carries more than ``largest``, ``burst`` calls at once.
 
     Every call is counted as the largest one: its size is known only when its batch is chosen.
     """
@@ -59,6 +59,7 @@ class BytesPerWindow(NamedTuple):
     size: int
     window: Micros
     largest: int
+    burst: int = 1
 
     def meter(self) -> Gcra:
         """Any half-open period as long as the window sees at most ``size`` bytes.
@@ -67,7 +68,7 @@ class BytesPerWindow(NamedTuple):
         """
         if self.largest < 1 or self.size < self.largest:
             raise ValueError(f"a call of {self.largest} bytes does not fit into {self.size} bytes a window")
-        return CallsPerWindow(self.size // self.largest, self.window).meter()
+        return CallsPerWindow(self.size // self.largest, self.window, self.burst).meter()
 
 
 class SerialOnly(NamedTuple):

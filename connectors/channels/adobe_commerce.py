@@ -7,7 +7,7 @@ urgent goes by bulks that the shop works on from its queue (``adobe_commerce_bul
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -20,8 +20,10 @@ from connectors.channels.base import ChannelUnusable, Limits, Outcome, Result, U
 from connectors.channels.bulk import BulkRoute
 from connectors.channels.http import CallFailed, HttpCaller, UnreadableAnswer
 from connectors.channels.http_status import not_taken, succeeded
-from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.kind import CALLS, USUAL, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.routes import BULK, USUAL_BULK, OwnMeters, RoutedCaller, RouteMeters
 from connectors.channels.tokens import StaticToken
+from domain.limits import CallLimit
 
 STATUS_BYTES = 1_000
 """Enough for what the status of a bulk holds for each operation: its request, JSON within JSON, and a message."""
@@ -46,6 +48,10 @@ class AdobeCommerceSettings(KindSettings):
     bulks_open: Annotated[int, Field(ge=1, le=100)] = BulkPlan().most_open
     bulk_poll_s: Annotated[float, Field(ge=0.5, le=600)] = BulkPlan().poll_s
     bulk_patience_s: Annotated[float, Field(gt=0, le=86_400)] = BulkPlan().patience_s
+
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """The shop's host sets them; Adobe documents none for a shop of one's own."""
+        return {CALLS: USUAL} | ({BULK: USUAL_BULK} if self.bulk_worth else {})
 
 
 class AdobeCommerceSink:
@@ -79,7 +85,8 @@ class AdobeCommerceSink:
             settings.bulk_poll_s,
             settings.bulk_patience_s,
         )
-        bulks = AdobeCommerceBulks(self._caller, url, settings.source_code, plan, monotonic)
+        self._routed = RoutedCaller(self._caller, OwnMeters({BULK: USUAL_BULK}, monotonic))
+        bulks = AdobeCommerceBulks(self._routed, url, settings.source_code, plan, monotonic)
         self._bulk = bulks if settings.bulk_worth else None
 
     @property
@@ -91,6 +98,10 @@ class AdobeCommerceSink:
     def bulk(self) -> BulkRoute | None:
         """Bulks; None when they are switched off."""
         return self._bulk
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take the tokens for bulks from these."""
+        self._routed.meters = meters
 
     async def open(self) -> None:
         """Prepare the connection pool. Connects with the first call: a shop that is down is an outage."""

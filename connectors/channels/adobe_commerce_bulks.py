@@ -24,10 +24,10 @@ from connectors.channels.adobe_commerce_wire import (
     result_of,
     status_path,
 )
-from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.http import Answered, CallFailed, UnreadableAnswer
 from connectors.channels.http_status import succeeded
+from connectors.channels.routes import BULK, RoutedCaller
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +73,9 @@ class Bulk:
 
 @dataclass(slots=True)
 class AdobeCommerceBulks:
-    """A ``BulkRoute``. ``monotonic`` gives seconds."""
+    """A ``BulkRoute``, each of whose calls takes a token of ``BULK``. ``monotonic`` gives seconds."""
 
-    caller: AuthorizedCaller
+    caller: RoutedCaller
     url: str
     source_code: str
     plan: BulkPlan
@@ -88,6 +88,7 @@ class AdobeCommerceBulks:
     def room(self, waiting: int) -> int:
         """A whole bulk, when it is worth one and the shop's queue moves."""
         moves = len(self._bulks) < self.plan.most_open and self.monotonic() >= self._not_before
+        moves = moves and self.caller.meters.wait_s(BULK) == 0
         return self.plan.requests if moves and self._held_until is None and waiting >= self.plan.worth else 0
 
     def submit(self, batch: Sequence[Update]) -> None:
@@ -153,7 +154,7 @@ class AdobeCommerceBulks:
 
     async def _submit(self, bulk: Bulk, updates: Sequence[Update]) -> Sequence[Result]:
         body = encode(updates, self.source_code)
-        answer = await self.caller.call("POST", self.url + SUBMIT_PATH, headers=_JSON, body=body)
+        answer = await self.caller.call(BULK, "POST", self.url + SUBMIT_PATH, headers=_JSON, body=body)
         bulk.due = self.monotonic() + self.plan.poll_s
         if _certainly_not_taken(answer):
             return self._refused(updates, answer)
@@ -174,7 +175,7 @@ class AdobeCommerceBulks:
 
     async def _look(self, bulk: Bulk, updates: Sequence[Update]) -> Sequence[Result]:
         """What is no longer open."""
-        answer = await self.caller.call("GET", self.url + status_path(bulk.bulk_uuid))
+        answer = await self.caller.call(BULK, "GET", self.url + status_path(bulk.bulk_uuid))
         if isinstance(answer, Answered) and answer.status == _GONE:
             # Cleaned up: nothing of it can happen any more, and nobody knows what did.
             return same_answer(updates, Outcome.UNKNOWN, "BULK_GONE")
@@ -205,7 +206,7 @@ class AdobeCommerceBulks:
 
     async def _open(self) -> int | None:
         """How many operations with source items are open; None when the shop does not tell."""
-        answer = await self.caller.call("GET", self.url + open_path())
+        answer = await self.caller.call(BULK, "GET", self.url + open_path())
         if isinstance(answer, CallFailed) or not succeeded(answer):
             return None
         try:

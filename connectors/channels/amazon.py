@@ -1,34 +1,40 @@
 """Amazon as a channel: the Selling Partner API, one listing at a time, and feeds of many if switched on.
 
-Urgent values go by ``patchListingsItem``: one call for one listing, 5 a second, burst 5 (usage plan in the
-Listings Items API model 2021-08-01), several at the same time so that the round trip does not bound the rate. The
-rest may go by feeds; see ``amazon_feeds``.
+Urgent values go by ``patchListingsItem``: one call for one listing (usage plan in the Listings Items API model
+2021-08-01), several at the same time so that the round trip does not bound the rate. The rest may go by feeds; see
+``amazon_feeds``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr
 
-from connectors.channels.amazon_calls import FeedCalls
+from connectors.channels.amazon_calls import FEED_LIMITS, FeedCalls
 from connectors.channels.amazon_feeds import MOST_MESSAGES, AmazonFeeds, FeedPlan
 from connectors.channels.amazon_wire import Offer, patch_body, patch_path, read_patch
 from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Limits, Outcome, Result, Update, same_answer, too_large
 from connectors.channels.http import HttpCaller
-from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.routes import OwnMeters, RouteMeters
 from connectors.channels.tokens import OAuthToken
+from domain.facts import SECOND
+from domain.limits import CallLimit, RateAndBurst
 
 LWA_URL = "https://api.amazon.com/auth/o2/token"
 HEADERS = {"content-type": "application/json", "accept": "application/json", "user-agent": "atstream"}
 _TOKEN_REFUSED = (401, 403)  # an expired token is a 403 (SP-API, "Troubleshooting errors")
 MAX_REPORT_BYTES = 64_000_000
 DOCUMENT_TIMEOUT_S = 60.0
+
+PATCHES: tuple[CallLimit, ...] = (RateAndBurst(5, SECOND, 5),)
+"""patchListingsItem: 5 calls a second, burst 5."""
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Ids = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}(,[A-Za-z0-9]{1,32}){0,24}$")]
@@ -67,6 +73,10 @@ class AmazonSettings(KindSettings):
         """A PATCH with a renewed token, or one step of a feed: two such calls, or one and a document."""
         return 3 * calls.call_timeout_s + (3 * calls.call_timeout_s + DOCUMENT_TIMEOUT_S if self.feeds else 0.0)
 
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """Amazon's usage plans, one for each operation."""
+        return {CALLS: PATCHES, **(FEED_LIMITS if self.feeds else {})}
+
 
 class AmazonSink:
     """Patches listings one by one. Calls go to ``settings.endpoint``; ``monotonic`` gives seconds."""
@@ -93,9 +103,10 @@ class AmazonSink:
         )
         longer = calls._replace(max_answer_bytes=MAX_REPORT_BYTES, call_timeout_s=DOCUMENT_TIMEOUT_S)
         self._documents = HttpCaller(longer)
+        own = OwnMeters(FEED_LIMITS, monotonic)
+        self._feed_calls = FeedCalls(self._endpoint, self._offer, self._caller, self._documents, own)
         self._bulk: AmazonFeeds | None = None
         if settings.feeds:
-            feed_calls = FeedCalls(self._endpoint, self._offer, self._caller, self._documents)
             plan = FeedPlan(
                 settings.feed_from,
                 settings.feed_messages,
@@ -103,7 +114,7 @@ class AmazonSink:
                 settings.feed_poll_s,
                 settings.feed_patience_s,
             )
-            self._bulk = AmazonFeeds(feed_calls, plan, monotonic)
+            self._bulk = AmazonFeeds(self._feed_calls, plan, monotonic)
 
     @property
     def limits(self) -> Limits:
@@ -114,6 +125,10 @@ class AmazonSink:
     def bulk(self) -> AmazonFeeds | None:
         """The way by feeds; None when it is switched off."""
         return self._bulk
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take the tokens for feeds from these."""
+        self._feed_calls.metered_by(meters)
 
     async def open(self) -> None:
         """Prepare the connection pools. Connects with the first call: Amazon being down is an outage."""

@@ -1,7 +1,6 @@
 """The calls of Amazon's Feeds API 2021-06-30 that a listings feed needs, each with its answer checked.
 
-Usage plans of the model: createFeedDocument 0.5/s (burst 15), createFeed for JSON_LISTINGS_FEED 5 in 5 minutes,
-getFeed and cancelFeed 2/s (15), getFeedDocument and getFeeds 0.0222/s (10). Addresses of documents are signed and
+Each operation is a route with the limits of its usage plan in the model. Addresses of documents are signed and
 therefore secret: they are never told in a reason or a log.
 """
 
@@ -9,6 +8,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,9 @@ from connectors.channels.amazon_wire import Offer, rate_wait_s
 from connectors.channels.base import Outcome
 from connectors.channels.http import Answered, Caller, CallFailed, UnreadableAnswer
 from connectors.channels.http_status import succeeded
+from connectors.channels.routes import NO_TOKEN, RoutedCaller, RouteMeters
+from domain.facts import SECOND
+from domain.limits import CallLimit, CallsPerWindow, RateAndBurst
 
 BASE = "/feeds/2021-06-30"
 FEED_TYPE = "JSON_LISTINGS_FEED"
@@ -26,15 +30,31 @@ STATUSES = (IN_QUEUE, IN_PROGRESS, DONE, CANCELLED, FATAL)
 _UNFINISHED = f"feedTypes={FEED_TYPE}&processingStatuses={IN_QUEUE},{IN_PROGRESS}&pageSize=100"
 
 
+CREATE_DOCUMENT, CREATE_FEED = "createFeedDocument", "createFeed"
+GET_FEED, CANCEL_FEED = "getFeed", "cancelFeed"
+GET_FEEDS, GET_DOCUMENT = "getFeeds", "getFeedDocument"
+_SELDOM = RateAndBurst.per_second(Fraction("0.0222"), 10)
+FEED_LIMITS: Mapping[str, tuple[CallLimit, ...]] = {
+    CREATE_DOCUMENT: (RateAndBurst(1, 2 * SECOND, 15),),
+    # JSON_LISTINGS_FEED: 5 submissions in 5 minutes (Amazon, "Building Listings Management Workflows Guide").
+    CREATE_FEED: (CallsPerWindow(5, 300 * SECOND, 2),),
+    GET_FEED: (RateAndBurst(2, SECOND, 15),),
+    CANCEL_FEED: (RateAndBurst(2, SECOND, 15),),
+    GET_FEEDS: (_SELDOM,),
+    GET_DOCUMENT: (_SELDOM,),
+}
+
+
 class Failed(NamedTuple):
     """A step that did not succeed. ``may_have_happened``: it is not known whether Amazon did it.
 
-    ``wait_s`` is the wait that Amazon asked for.
+    ``wait_s`` is the wait that Amazon asked for. ``held``: there was no token, so Amazon was not asked.
     """
 
     reason: str
     may_have_happened: bool = False
     wait_s: float | None = None
+    held: bool = False
 
 
 class Seen(NamedTuple):
@@ -45,18 +65,32 @@ class Seen(NamedTuple):
 
 
 class FeedCalls:
-    """Makes the calls with ``caller``; uploads and downloads documents without credentials by ``documents``."""
+    """Makes the calls with ``caller``, for a token of ``meters`` each.
 
-    def __init__(self, endpoint: str, offer: Offer, caller: Caller, documents: Caller) -> None:
+    Documents are uploaded and downloaded by ``documents``, without credentials and tokens.
+    """
+
+    def __init__(
+        self, endpoint: str, offer: Offer, caller: Caller, documents: Caller, meters: RouteMeters
+    ) -> None:
         self.offer = offer
         self._base = endpoint + BASE
         self._secure = urlsplit(endpoint).scheme == "https"
-        self._caller = caller
+        self._caller = RoutedCaller(caller, meters, rate_wait_s)
         self._documents = documents
+
+    @property
+    def meters(self) -> RouteMeters:
+        """Where tokens come from."""
+        return self._caller.meters
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take tokens from these from now on."""
+        self._caller.meters = meters
 
     async def upload(self, content: bytes) -> str | Failed:
         """Create a document and put the content there; its id."""
-        told = await self._call("POST", "/documents", {"contentType": CONTENT_TYPE})
+        told = await self._call(CREATE_DOCUMENT, "POST", "/documents", {"contentType": CONTENT_TYPE})
         if isinstance(told, Failed):
             return told
         document, address = told.get("feedDocumentId"), self._address(told)
@@ -69,6 +103,7 @@ class FeedCalls:
     async def create(self, document: str) -> str | Failed:
         """Create the feed of an uploaded document; its id."""
         told = await self._call(
+            CREATE_FEED,
             "POST",
             "/feeds",
             {
@@ -85,7 +120,7 @@ class FeedCalls:
 
     async def see(self, feed: str) -> Seen | Failed:
         """How far a feed is."""
-        told = await self._call("GET", f"/feeds/{quote(feed, safe='')}")
+        told = await self._call(GET_FEED, "GET", f"/feeds/{quote(feed, safe='')}")
         if isinstance(told, Failed):
             return told
         status, report = told.get("processingStatus"), told.get("resultFeedDocumentId")
@@ -95,12 +130,12 @@ class FeedCalls:
 
     async def cancel(self, feed: str) -> Failed | None:
         """Withdraw a feed; only one that is still in the queue can be."""
-        told = await self._call("DELETE", f"/feeds/{quote(feed, safe='')}")
+        told = await self._call(CANCEL_FEED, "DELETE", f"/feeds/{quote(feed, safe='')}")
         return told if isinstance(told, Failed) else None
 
     async def unfinished(self) -> list[str] | Failed:
         """The ids of the listings feeds of this seller that are queued or being worked on, at most 100."""
-        told = await self._call("GET", f"/feeds?{_UNFINISHED}")
+        told = await self._call(GET_FEEDS, "GET", f"/feeds?{_UNFINISHED}")
         if isinstance(told, Failed):
             return told
         feeds = told.get("feeds")
@@ -111,7 +146,7 @@ class FeedCalls:
 
     async def report(self, document: str) -> dict[str, Any] | Failed:
         """The processing report in a document."""
-        told = await self._call("GET", f"/documents/{quote(document, safe='')}")
+        told = await self._call(GET_DOCUMENT, "GET", f"/documents/{quote(document, safe='')}")
         if isinstance(told, Failed):
             return told
         address, compression = self._address(told), told.get("compressionAlgorithm")
@@ -127,10 +162,12 @@ class FeedCalls:
         except UnreadableAnswer:
             return Failed("no report: REPORT_UNREADABLE")
 
-    async def _call(self, method: str, path: str, content: object = None) -> dict[str, Any] | Failed:
+    async def _call(self, route: str, method: str, path: str, content: object = None) -> dict[str, Any] | Failed:
         body = b"" if content is None else json.dumps(content).encode()
         headers = {"content-type": "application/json", "accept": "application/json", "user-agent": "atstream"}
-        answer = await self._caller.call(method, self._base + path, headers=headers, body=body)
+        answer = await self._caller.call(route, method, self._base + path, headers=headers, body=body)
+        if isinstance(answer, CallFailed) and answer.reason == NO_TOKEN:
+            return Failed(f"{route}: {NO_TOKEN}", wait_s=max(1.0, self.meters.wait_s(route)), held=True)
         failed = _failure(method, answer)
         if failed is not None or isinstance(answer, CallFailed):
             return failed or Failed(method)

@@ -152,7 +152,7 @@ class Feed:
                 return self.end(Outcome.UNKNOWN, str(error))
             self.stage = Stage.ENDED
             return results
-        self._report_attempts += 1
+        self._report_attempts += not report.held
         if self._report_attempts >= REPORT_ATTEMPTS:
             return self.end(Outcome.UNKNOWN, report.reason)
         self.due = self.monotonic() + max(self.poll_s, report.wait_s or 0.0)

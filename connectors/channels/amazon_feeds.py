@@ -7,11 +7,10 @@ comes for one of them the feed is withdrawn: from the queue it can be cancelled,
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from connectors.channels.amazon_calls import FeedCalls
+from connectors.channels.amazon_calls import CREATE_FEED, FeedCalls
 from connectors.channels.amazon_feed import Feed, Stage
 from connectors.channels.amazon_strays import StrayFeeds
 from connectors.channels.base import Outcome, Result, Update
@@ -20,9 +19,7 @@ log = logging.getLogger(__name__)
 
 MOST_MESSAGES = 25_000
 """``maxItems`` of ``messages`` in the feed's schema (version 2)."""
-SUBMISSIONS, WINDOW_S = 5, 300.0
-"""JSON_LISTINGS_FEED: 5 submissions in 5 minutes (Amazon, "Building Listings Management Workflows Guide")."""
-PAUSE_S = WINDOW_S / SUBMISSIONS
+PAUSE_S = 60.0
 """How long no feed is tried after one could not be submitted and Amazon asked for no wait."""
 HOLD_S = 0.2
 _NOT_SUBMITTED = (Stage.TAKEN, Stage.UPLOADED)
@@ -52,7 +49,6 @@ class AmazonFeeds:
         self._of: dict[str, Feed] = {}
         self._strays = StrayFeeds(calls, plan.poll_s, monotonic)
         self._holding = False
-        self._submissions: deque[float] = deque(maxlen=SUBMISSIONS)
         self._not_before = float("-inf")
 
     @property
@@ -67,9 +63,9 @@ class AmazonFeeds:
             return 0
         if not self._strays.cleared or self._holding:
             return 0
-        recent = sum(now - at <= WINDOW_S for at in self._submissions)
-        recent += sum(feed.stage in _NOT_SUBMITTED for feed in self._feeds)
-        return self._most if recent < SUBMISSIONS else 0
+        # One at a time is on its way to Amazon: two would wait for the same token.
+        busy = any(feed.stage in _NOT_SUBMITTED for feed in self._feeds)
+        return 0 if busy or self._calls.meters.wait_s(CREATE_FEED) > 0 else self._most
 
     def submit(self, batch: Sequence[Update]) -> None:
         """Take a batch; ``go_on`` submits it."""
@@ -116,8 +112,6 @@ class AmazonFeeds:
     async def _step(self, feed: Feed) -> list[Result]:
         before = feed.stage
         results = feed.end(Outcome.RETRY, "FEED_LOST") if before is Stage.LOST else await feed.step(self._calls)
-        if before is Stage.UPLOADED and feed.stage in (Stage.SUBMITTED, Stage.LOST):
-            self._submissions.append(self._monotonic())
         if feed.stage is Stage.LOST:
             self._strays.look(self._plan.poll_s)
         if feed.stage is Stage.ENDED:

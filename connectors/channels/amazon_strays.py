@@ -28,6 +28,7 @@ class StrayFeeds:
         self._pace_s = pace_s
         self._monotonic = monotonic
         self._look_at: float | None = None
+        self._told = False
         self._feeds: dict[str, float] = {}
 
     @property
@@ -58,8 +59,11 @@ class StrayFeeds:
         found = await self._calls.unfinished()
         if isinstance(found, Failed):
             self._look_at = self._monotonic() + (found.wait_s or GET_FEEDS_PACE_S)
-            log.warning("cannot tell which feeds are unfinished (%s); nothing is sent before", found.reason)
+            if not found.held or not self._told:
+                self._told = found.held
+                log.warning("cannot tell which feeds are unfinished (%s); nothing is sent before", found.reason)
             return
+        self._told = False
         self._look_at = self._monotonic() + GET_FEEDS_PACE_S if len(found) >= FULL_PAGE else None
         strays = [feed for feed in found if feed not in ours]
         for feed in strays:

@@ -5,14 +5,14 @@ after the answer to the one before; "the order of concurrent absolute adjustment
 2,147,483,647 units), the OpenAPI document ``inventory.v3.yml`` (shapes; 422 refuses the whole batch and names the
 item in its title), "API rate limits" (quota by plan, 450 or 150 calls in 30 s; 429).
 
-``send`` is never called twice at once, so that calls are serial within a process; let one process serve a store,
-because the store orders concurrent adjustments as it likes.
+``send`` is never called twice at once, so that calls are serial within a process; several processes need a shared
+budget, because the store orders concurrent adjustments as it likes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -22,10 +22,14 @@ from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Limits, Outcome, Result, Update, too_large
 from connectors.channels.bigcommerce_wire import MAX_ITEMS, encode, impossible, read_answer, reset_s, spent
 from connectors.channels.http import Answered, HttpCaller
-from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
 from connectors.channels.partly import answer_the_rest
 from connectors.channels.stated_quota import StatedQuota
 from connectors.channels.tokens import StaticToken
+from domain.facts import SECOND
+from domain.limits import CallLimit, CallsPerWindow, SerialOnly
+
+QUOTA = CallsPerWindow(150, 30 * SECOND, 10)
 
 
 class BigCommerceSettings(KindSettings):
@@ -41,6 +45,10 @@ class BigCommerceSettings(KindSettings):
     adjustment_reason: Annotated[str, Field(min_length=1, max_length=100)] = "available-to-sell"
     access_token: SecretStr | None = None
     access_token_file: Path | None = None
+
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """The quota of the smallest plan, which all apps of the store share, and one adjustment at a time."""
+        return {CALLS: (QUOTA, SerialOnly(round(self.attempt_s(calls) * SECOND)))}
 
 
 class BigCommerceSink:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
@@ -10,8 +10,15 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
 
 from connectors.channels.base import ChannelSink, ChannelUnusable
+from domain.facts import SECOND
+from domain.limits import CallLimit, RateAndBurst
 
 MAX_SECRET_BYTES = 10_000
+
+CALLS = "calls"
+"""The route of single calls; what a bulk needs besides has routes of its own."""
+USUAL: tuple[CallLimit, ...] = (RateAndBurst(10, SECOND, 10),)
+"""Ours, for channels whose vendor documents no rate."""
 
 
 class CallLimits(NamedTuple):
@@ -64,6 +71,10 @@ class KindSettings(BaseModel):
     def attempt_s(self, calls: CallLimits) -> float:
         """Seconds that one attempt may take. More than a call where an attempt takes several calls."""
         return calls.call_timeout_s
+
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """What the vendor documents of calls, by route: how many, how fast, one at a time."""
+        return {CALLS: USUAL}
 
     def secret(self, name: str) -> SecretStr:
         """The secret in field ``name`` or in its file.

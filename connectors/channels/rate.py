@@ -1,9 +1,13 @@
-"""When a call is allowed: what delivery asks, and a local token bucket for the calls of one sink process."""
+"""When a call is allowed: what delivery asks, and the bucket of a sink process that shares with nobody."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from domain.facts import SECOND, Micros
+from domain.limits import CallBudget
+from domain.limits_own import OwnBudget
 
 
 class CallBucket(Protocol):
@@ -28,6 +32,34 @@ class CallBucket(Protocol):
     def empty(self, now: float) -> None:
         """The channel said that we were too fast."""
         ...
+
+
+class OwnBucket:
+    """The limits of single calls, kept by this process alone. The bucket starts full."""
+
+    def __init__(self, budget: CallBudget) -> None:
+        self._budget = OwnBudget(budget)
+
+    @property
+    def degraded(self) -> bool:
+        """Nothing more was asked for."""
+        return False
+
+    def wait_s(self, now: float, wanted: int = 1) -> float:
+        """Seconds until a call is allowed; 0 when it is allowed now."""
+        return self._budget.wait(_micros(now)) / SECOND
+
+    def take(self, now: float) -> None:
+        """Use one call, if it is allowed: a caller that did not wait makes one that is not counted."""
+        self._budget.take(_micros(now))
+
+    def empty(self, now: float) -> None:
+        """The channel said that we were too fast: nothing is left, and the rate is halved for a while."""
+        self._budget.refused(_micros(now))
+
+
+def _micros(seconds: float) -> Micros:
+    return round(seconds * SECOND)
 
 
 @dataclass(slots=True)

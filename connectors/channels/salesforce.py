@@ -8,7 +8,7 @@ out before. Each record carries an id that is the same in every attempt, which t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -19,10 +19,12 @@ from connectors.channels.base import Limits, Outcome, Result, Update, same_answe
 from connectors.channels.bulk import BulkRoute
 from connectors.channels.http import CallFailed, HttpCaller, UnreadableAnswer
 from connectors.channels.http_status import not_taken, succeeded
-from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.kind import CALLS, USUAL, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.routes import BULK, USUAL_BULK, OwnMeters, RoutedCaller, RouteMeters
 from connectors.channels.salesforce_import import ImportPlan, SalesforceImports
 from connectors.channels.salesforce_wire import encode, path, read_answer, unfit
 from connectors.channels.tokens import OAuthToken
+from domain.limits import CallLimit
 
 
 class SalesforceSettings(KindSettings):
@@ -56,6 +58,10 @@ class SalesforceSettings(KindSettings):
         """A call, with a new token and again when the token is refused."""
         return 3 * calls.call_timeout_s
 
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """The org's edition sets them, by the day; ours are for the second."""
+        return {CALLS: USUAL} | ({} if self.import_url is None else {BULK: USUAL_BULK})
+
 
 class SalesforceSink:
     """Updates the records of one location."""
@@ -72,6 +78,7 @@ class SalesforceSink:
         self._limits = Limits(calls.max_updates, calls.max_request_bytes)
         self._http = HttpCaller(calls)
         self._caller = AuthorizedCaller(self._http, _token(self._http, settings, settings.token_url, ""))
+        self._routed: RoutedCaller | None = None
         self._bulk = (
             None if settings.import_url is None else self._imports(settings, settings.import_url, monotonic)
         )
@@ -85,6 +92,11 @@ class SalesforceSink:
     def limits(self) -> Limits:
         """What one call may carry."""
         return self._limits
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take the tokens for imports from these."""
+        if self._routed is not None:
+            self._routed.meters = meters
 
     async def open(self) -> None:
         """Prepare the connection pool. Connects with the first call: a channel that is down is an outage."""
@@ -119,7 +131,8 @@ class SalesforceSink:
             settings.import_patience_s,
             settings.import_settle_s,
         )
-        return SalesforceImports(caller, url, settings.location, plan, monotonic)
+        self._routed = RoutedCaller(caller, OwnMeters({BULK: USUAL_BULK}, monotonic))
+        return SalesforceImports(self._routed, url, settings.location, plan, monotonic)
 
     async def _call(self, batch: Sequence[Update]) -> list[Result]:
         headers = {"content-type": "application/json", "accept": "application/json"}

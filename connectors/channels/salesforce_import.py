@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.http import Answered, CallFailed, UnreadableAnswer
 from connectors.channels.http_status import succeeded
+from connectors.channels.routes import BULK, RoutedCaller
 from connectors.channels.salesforce_import_wire import (
     COMPLETED,
     MOST_FILE_BYTES,
@@ -79,10 +79,10 @@ class Import:
 
 
 class SalesforceImports:
-    """A ``BulkRoute``. ``monotonic`` gives seconds."""
+    """A ``BulkRoute``, each of whose calls takes a token of ``BULK``. ``monotonic`` gives seconds."""
 
     def __init__(
-        self, caller: AuthorizedCaller, url: str, location: str, plan: ImportPlan, monotonic: Callable[[], float]
+        self, caller: RoutedCaller, url: str, location: str, plan: ImportPlan, monotonic: Callable[[], float]
     ) -> None:
         self._caller = caller
         self._url = url.rstrip("/") + PATH
@@ -96,6 +96,7 @@ class SalesforceImports:
     def room(self, waiting: int) -> int:
         """A whole import, when it is worth one and none is unfinished."""
         idle = self._import is None and self._monotonic() >= self._not_before and self.hold_s() == 0
+        idle = idle and self._caller.meters.wait_s(BULK) == 0
         return self._plan.records if idle and waiting >= self._plan.worth else 0
 
     def submit(self, batch: Sequence[Update]) -> None:
@@ -149,7 +150,7 @@ class SalesforceImports:
         refused = same_answer(unknown_to_them, Outcome.REJECTED, "SKU_CHARACTERS")
         if not current.batch:
             return self._end(refused)
-        answer = await self._caller.call("POST", self._url, headers=_JSON, body=initiation(_name(current)))
+        answer = await self._caller.call(BULK, "POST", self._url, headers=_JSON, body=initiation(_name(current)))
         if isinstance(answer, CallFailed) or not succeeded(answer):
             return [*refused, *self._failed(current, answer)]
         try:
@@ -164,7 +165,7 @@ class SalesforceImports:
         if current.links is None or len(file) > MOST_FILE_BYTES:
             return self._failed(current, CallFailed(Outcome.RETRY, "TOO_LARGE"))
         headers, body = form(_name(current), file)
-        answer = await self._caller.call("POST", current.links.upload, headers=headers, body=body)
+        answer = await self._caller.call(BULK, "POST", current.links.upload, headers=headers, body=body)
         never_arrived = isinstance(answer, CallFailed) and answer.outcome is Outcome.RETRY
         if never_arrived or (isinstance(answer, Answered) and 300 <= answer.status < 500):
             return self._failed(current, answer)
@@ -177,7 +178,7 @@ class SalesforceImports:
     async def _look(self, current: Import) -> Sequence[Result]:
         if current.links is None:
             raise UnreadableAnswer("NO_LINK")
-        answer = await self._caller.call("GET", current.links.status)
+        answer = await self._caller.call(BULK, "GET", current.links.status)
         if isinstance(answer, CallFailed) or not succeeded(answer):
             return self._later(current, _reason(answer))
         progress = read_progress(answer, self._url)
@@ -196,7 +197,7 @@ class SalesforceImports:
         if not current.results or current.looks > MOST_LOOKS:
             # It is over; what became of each nobody can tell: they are told again, one way or the other.
             return self._end(same_answer(current.batch, Outcome.UNKNOWN, "NO_RESULT_FILE"))
-        answer = await self._caller.call("GET", current.results)
+        answer = await self._caller.call(BULK, "GET", current.results)
         if isinstance(answer, CallFailed) or not succeeded(answer):
             return self._later(current, _reason(answer))
         return self._end(read_results(current.batch, answer))

@@ -13,7 +13,7 @@ There is no idempotency key: quantities are absolute, and repeating one changes 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +21,10 @@ from pydantic import Field, SecretStr
 
 from connectors.channels.base import Limits, Outcome, Result, Update, too_large
 from connectors.channels.bulk import BulkRoute
-from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
 from connectors.channels.partly import answer_the_rest
-from connectors.channels.walmart_caller import WalmartCaller
+from connectors.channels.routes import RouteMeters
+from connectors.channels.walmart_caller import WalmartCaller, feed_limits
 from connectors.channels.walmart_feed import WalmartFeeds
 from connectors.channels.walmart_feed_reading import PAGES_A_STEP
 from connectors.channels.walmart_wire import (
@@ -36,10 +37,14 @@ from connectors.channels.walmart_wire import (
     single_body,
     single_path,
 )
+from domain.facts import SECOND
+from domain.limits import CallLimit, CallsPerWindow
 
 OTHER_ROUTE = "OTHER_ROUTE"
 SINGLE = "inventory"
 BY_NODE = "inventories"
+UPDATES: tuple[CallLimit, ...] = (CallsPerWindow(200, 60 * SECOND, 20),)
+"""Walmart tells what is left instead of documenting it; 200 calls a minute is what it documents of most others."""
 _JSON = {"content-type": "application/json"}
 
 
@@ -59,6 +64,10 @@ class WalmartSettings(KindSettings):
     def attempt_s(self, calls: CallLimits) -> float:
         """A step with feeds takes several calls: those of a look, and a renewal of the token."""
         return calls.call_timeout_s * (1 if self.feed_from is None else PAGES_A_STEP + 3)
+
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """Single updates by the minute, feeds by the hour, looks at feeds by the minute."""
+        return {CALLS: UPDATES, **({} if self.feed_from is None else feed_limits(calls.max_request_bytes))}
 
 
 class WalmartSink:
@@ -95,6 +104,10 @@ class WalmartSink:
     def bulk(self) -> BulkRoute | None:
         """Inventory feeds; None when they are switched off."""
         return self._feeds
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take the tokens for feeds from these."""
+        self._caller.metered_by(meters)
 
     async def open(self) -> None:
         """Prepare the connection pool. The first token is fetched with the first call."""

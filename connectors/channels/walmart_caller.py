@@ -11,15 +11,32 @@ from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Result, Update
 from connectors.channels.http import Answered, CallFailed, HttpCaller
 from connectors.channels.kind import CallLimits
+from connectors.channels.routes import OwnMeters, RoutedCaller, RouteMeters
 from connectors.channels.stated_quota import StatedQuota
 from connectors.channels.tokens import OAuthToken
 from connectors.channels.walmart_wire import correlation_id, replenished_s, spent
+from domain.facts import SECOND
+from domain.limits import BytesPerWindow, CallLimit, CallsPerWindow
 
 SERVICE = "Walmart Marketplace"
+SUBMIT, LOOK = "feeds", "feed status"
+HOUR = 3_600 * SECOND
+FEEDS_AN_HOUR, AT_ONCE = 10, 2
+LOOKS: tuple[CallLimit, ...] = (CallsPerWindow(5_000, 60 * SECOND, 500),)
+"""All feed statuses and Feed item status share 5,000 calls a minute ("Item management API requests")."""
+
+
+def feed_limits(largest: int) -> Mapping[str, tuple[CallLimit, ...]]:
+    """10 inventory feeds an hour, none of more than ``largest`` bytes ("Update inventory in bulk")."""
+    size = BytesPerWindow(FEEDS_AN_HOUR * largest, HOUR, largest, AT_ONCE)
+    return {SUBMIT: (CallsPerWindow(FEEDS_AN_HOUR, HOUR, AT_ONCE), size), LOOK: LOOKS}
 
 
 class WalmartCaller:
-    """One account. ``wall_clock`` gives seconds since the epoch, ``monotonic`` seconds."""
+    """One account. ``wall_clock`` gives seconds since the epoch, ``monotonic`` seconds.
+
+    Calls of the routes ``SUBMIT`` and ``LOOK`` take a token of ``meters`` each.
+    """
 
     def __init__(
         self,
@@ -46,7 +63,18 @@ class WalmartCaller:
             monotonic=monotonic,
         )
         self._caller = AuthorizedCaller(self._http, token, header="WM_SEC.ACCESS_TOKEN", prefix="")
+        own = OwnMeters(feed_limits(calls.max_request_bytes), monotonic)
+        self._routed = RoutedCaller(self._caller, own, self._wait_s)
         self._quotas: dict[str, StatedQuota] = {}
+
+    @property
+    def meters(self) -> RouteMeters:
+        """Where the tokens of feeds come from."""
+        return self._routed.meters
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take the tokens of feeds from these from now on."""
+        self._routed.meters = meters
 
     async def open(self) -> None:
         """Prepare the connection pool."""
@@ -82,11 +110,19 @@ class WalmartCaller:
             "WM_SVC.NAME": SERVICE,
             "WM_QOS.CORRELATION_ID": correlation_id(keys),
         }
-        answer = await self._caller.call(method, self._url + path, headers={**own, **(headers or {})}, body=body)
+        own |= headers or {}
+        url = self._url + path
+        if quota in (SUBMIT, LOOK):
+            answer = await self._routed.call(quota, method, url, headers=own, body=body)
+        else:
+            answer = await self._caller.call(method, url, headers=own, body=body)
         if isinstance(answer, Answered):
-            wait_s = replenished_s(answer.headers, self._wall_clock(), self._calls.longest_retry_after_s)
+            wait_s = self._wait_s(answer)
             if answer.status != 429:
                 self._quotas.setdefault(quota, StatedQuota(self._monotonic)).heard(spent(answer.headers), wait_s)
             elif answer.retry_after_s is None:
                 answer = answer._replace(retry_after_s=wait_s)
         return answer
+
+    def _wait_s(self, answer: Answered) -> float | None:
+        return replenished_s(answer.headers, self._wall_clock(), self._calls.longest_retry_after_s)

@@ -10,13 +10,12 @@ statuses". 10,000 SKUs a feed is what Walmart documents for other bulk calls; fo
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.http import Answered, CallFailed, UnreadableAnswer
 from connectors.channels.http_status import succeeded
-from connectors.channels.walmart_caller import WalmartCaller
+from connectors.channels.walmart_caller import SUBMIT, WalmartCaller
 from connectors.channels.walmart_feed_doubt import FeedDoubt
 from connectors.channels.walmart_feed_reading import Submitted, read_feed
 from connectors.channels.walmart_feed_wire import (
@@ -31,9 +30,6 @@ from connectors.channels.walmart_wire import Place, correlation_id, place, refus
 
 log = logging.getLogger(__name__)
 
-SUBMIT = "feeds"
-FEEDS_AN_HOUR = 10
-HOUR_S = 3_600.0
 MAX_UPDATES = 10_000
 MAX_UNDER_WAY = 5
 URGENT_POLL_S = 10.0
@@ -71,14 +67,13 @@ class WalmartFeeds:
         self._pending: list[Update] = []
         self._handed_back: list[Result] = []
         self._under_way: list[Submitted] = []
-        self._calls: deque[float] = deque(maxlen=FEEDS_AN_HOUR)
         self._not_before = 0.0
 
     def room(self, waiting: int) -> int:
         """What a feed may carry, when enough wait, the hour has a call left, and no feed is in doubt."""
         now = self._monotonic()
         busy = bool(self._pending) or self._doubt.is_there or len(self._under_way) >= MAX_UNDER_WAY
-        hour_full = len(self._calls) == FEEDS_AN_HOUR and now - self._calls[0] < HOUR_S
+        hour_full = self._caller.meters.wait_s(SUBMIT) > 0
         closed = busy or hour_full or now < self._not_before or self._caller.is_spent(SUBMIT)
         return 0 if closed or waiting < self._worth else self._most
 
@@ -147,7 +142,6 @@ class WalmartFeeds:
     async def _post(self, carried: Sequence[tuple[Update, Place]], feed: bytes) -> list[Result]:
         keys = [update.idempotency_key for update, _ in carried]
         body, content_type = multipart(feed, correlation_id(keys))
-        self._calls.append(self._monotonic())
         answer = await self._caller.call(
             "POST", submit_path(self._kind), keys, quota=SUBMIT, body=body, headers={"content-type": content_type}
         )

@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection
 
 from connectors.channels.http import Answered, UnreadableAnswer
 from connectors.channels.http_status import succeeded
-from connectors.channels.walmart_caller import WalmartCaller
-from connectors.channels.walmart_feed_reading import LOOK
+from connectors.channels.walmart_caller import LOOK, WalmartCaller
 from connectors.channels.walmart_feed_wire import PAGE, list_path, unfinished_feeds
 
 log = logging.getLogger(__name__)

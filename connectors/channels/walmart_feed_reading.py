@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.http import Answered, UnreadableAnswer
 from connectors.channels.http_status import succeeded
-from connectors.channels.walmart_caller import WalmartCaller
+from connectors.channels.walmart_caller import LOOK, WalmartCaller
 from connectors.channels.walmart_feed_wire import (
     PAGE,
     UNFINISHED,
@@ -21,7 +21,6 @@ from connectors.channels.walmart_feed_wire import (
 )
 from connectors.channels.walmart_wire import Place
 
-LOOK = "feed status"
 PAGES_A_STEP = 5
 
 

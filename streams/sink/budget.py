@@ -1,46 +1,83 @@
-"""The calls a sink may make, as configured: a bucket of its own, or a budget for all sinks of an account."""
+"""The calls a sink may make, as configured: meters of its own, or budgets shared by all sinks of an account."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
+
+from pydantic import SecretStr
 
 from connectors.budgets import SharedBudget
 from connectors.budgets_name import MemberName
+from connectors.budgets_routes import SharedMeters
 from connectors.budgets_sink import BudgetedSink, SharedBucket
 from connectors.channels.base import ChannelSink
-from connectors.channels.rate import CallBucket, TokenBucket
-from domain.facts import SECOND, Micros
-from domain.limits import CallBudget, CallLimit, RateAndBurst, SerialOnly
+from connectors.channels.kind import CALLS
+from connectors.channels.rate import CallBucket, OwnBucket
+from connectors.channels.routes import OwnMeters, RouteMeters, TakesTokens
+from domain.facts import Micros
+from domain.limits import CallBudget
 from streams.data_plane.failures import Misconfigured
-from streams.sink.settings import SinkSettings
+from streams.sink.settings import SinkConfiguration
 
 
 @contextmanager
 def metered(
-    channel: str, sink: ChannelSink, settings: SinkSettings, attempt_s: float
+    channel: str, bare: ChannelSink, sink: ChannelSink, configuration: SinkConfiguration
 ) -> Iterator[tuple[ChannelSink, CallBucket]]:
     """The sink, and the bucket that delivery is to ask before it uses it.
 
-    Raises ``Misconfigured``: the budget cannot be shared as configured.
+    ``bare`` is the channel's own sink, whose bulk route takes its tokens from the same account; ``sink`` is what
+    stands around it.
+
+    Raises ``Misconfigured``: the limits cannot be kept, or the budgets not be shared, as configured.
     """
+    settings = configuration.delivery
+    try:
+        limits = configuration.call_limits
+        budgets = {route: CallBudget.of(stated) for route, stated in limits.items()}
+    except ValueError as error:
+        raise Misconfigured(f"sink.rate_per_s, sink.burst: {error}") from error
     if settings.budget_url is None:
-        yield sink, TokenBucket(settings.rate_per_s, settings.burst)
+        _take_from(bare, OwnMeters(limits, time.monotonic))
+        yield sink, OwnBucket(budgets[CALLS])
         return
     account = settings.budget_account or channel
     name = MemberName(account)
-    limits, member = _limits(settings, attempt_s), settings.budget_member or _claimed(name)
+    member = settings.budget_member or _claimed(name)
     try:
-        budget = SharedBudget(settings.budget_url.get_secret_value(), account, member, limits, _monotonic)
+        shared = _shared(settings.budget_url, account, member, budgets)
+        _take_from(bare, SharedMeters(shared))
+        others = [budget for route, budget in shared.items() if route != CALLS]
+        yield BudgetedSink(sink, shared[CALLS], *others), SharedBucket(shared[CALLS], *others)
+    finally:
+        name.release()
+
+
+def _take_from(bare: ChannelSink, meters: RouteMeters) -> None:
+    if isinstance(bare, TakesTokens):
+        bare.metered_by(meters)
+
+
+def _shared(
+    url: SecretStr, account: str, member: str, budgets: Mapping[str, CallBudget]
+) -> dict[str, SharedBudget]:
+    """A key of the store for each route: each is an account of its own, with its own proof (decision 0014)."""
+    try:
+        return {
+            route: SharedBudget(
+                url.get_secret_value(),
+                account if route == CALLS else f"{account}/{route}",
+                member,
+                budget,
+                _monotonic,
+            )
+            for route, budget in budgets.items()
+        }
     except ValueError:
         # Its words may hold a part of the URL, and that a part of the password.
         raise Misconfigured("sink.budget_url must be redis://host:port/db, rediss://... or unix://...") from None
-    try:
-        yield BudgetedSink(sink, budget), SharedBucket(budget)
-    finally:
-        name.release()
 
 
 def _claimed(name: MemberName) -> str:
@@ -48,16 +85,6 @@ def _claimed(name: MemberName) -> str:
         return name.claim()
     except OSError as error:
         raise Misconfigured(f"no name for this sink ({error}); set sink.budget_member") from error
-
-
-def _limits(settings: SinkSettings, attempt_s: float) -> CallBudget:
-    limits: list[CallLimit] = [RateAndBurst.per_second(Fraction(str(settings.rate_per_s)), settings.burst)]
-    if settings.budget_serial:
-        limits.append(SerialOnly(int(attempt_s * SECOND)))
-    try:
-        return CallBudget.of(limits)
-    except ValueError as error:
-        raise Misconfigured(f"sink.rate_per_s, sink.burst: {error}") from error
 
 
 def _monotonic() -> Micros:

@@ -63,7 +63,7 @@ async def run(channel: str, settings: Settings, configuration: SinkConfiguration
     bare = _sink_of(channel, configuration)
     ledger = Ledger(client, channel, encoder, timeout_s=sink_settings.session_timeout_s / 2)
     admin = _admin(meter, sink_settings)
-    with metered(channel, MeteredSink(bare, meter.call_times), sink_settings, configuration.attempt_s) as parts:
+    with metered(channel, bare, MeteredSink(bare, meter.call_times), configuration) as parts:
         sink, bucket = parts
         try:
             if admin is not None:

@@ -17,8 +17,11 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, create_model,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.channels.base import ChannelSink
-from connectors.channels.kind import CallLimits, ChannelKind, KindSettings
+from connectors.channels.kind import CALLS, CallLimits, ChannelKind, KindSettings
 from connectors.channels.kinds import MODULES, kind_named
+from connectors.channels.routes import as_told
+from domain.facts import SECOND
+from domain.limits import CallLimit, SerialOnly
 from streams.settings import InvalidSettings, Port, Seconds
 
 CONFIGURATION = Path("atstream.toml")
@@ -48,8 +51,8 @@ class _Read(BaseSettings):
 class SinkSettings(_Read):
     """How a channel is told, whatever its kind.
 
-    ``rate_per_s`` and ``burst`` bound the calls of this process; with ``budget_url`` those of all sinks of the
-    same ``budget_account``.
+    ``rate_per_s``, ``burst`` and ``budget_serial`` bound the single calls of this process, with ``budget_url``
+    those of all sinks of the same ``budget_account``; None: what is documented for the kind.
     """
 
     kind: str
@@ -63,12 +66,12 @@ class SinkSettings(_Read):
     backoff_base_s: Seconds = 0.5
     backoff_cap_s: Seconds = 30.0
     unknown_attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    rate_per_s: Annotated[float, Field(gt=0, le=1_000_000)] = 10.0
-    burst: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    rate_per_s: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     budget_url: SecretStr | None = None
     budget_account: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     budget_member: Annotated[str, Field(pattern=r"^[\w./-]{1,100}$")] | None = None
-    budget_serial: bool = False
+    budget_serial: bool | None = None
 
     session_timeout_s: Annotated[float, Field(ge=3, le=300)] = 20.0
     max_listings: Annotated[int, Field(ge=1, le=100_000_000)] = 2_000_000
@@ -108,6 +111,20 @@ class SinkConfiguration(NamedTuple):
     def attempt_s(self) -> float:
         """Seconds that one attempt may take."""
         return self.own.attempt_s(self.calls)
+
+    @property
+    def call_limits(self) -> dict[str, tuple[CallLimit, ...]]:
+        """The limits of each route: those of the kind, for single calls with what the operator says instead.
+
+        Raises ``ValueError``: a limit that cannot be kept.
+        """
+        common, routes = self.delivery, dict(self.own.call_limits(self.calls))
+        serial = any(isinstance(limit, SerialOnly) for limit in routes[CALLS])
+        if common.budget_serial is not None:
+            serial = common.budget_serial
+        one_open = SerialOnly(round(self.attempt_s * SECOND)) if serial else None
+        routes[CALLS] = as_told(routes[CALLS], common.rate_per_s, common.burst, one_open)
+        return routes
 
     def sink(self, channel: str) -> ChannelSink:
         """The sink as configured. Raises ``ChannelUnusable``: it cannot work."""

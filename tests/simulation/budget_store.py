@@ -25,9 +25,9 @@ class Row:
 
 
 class Envelope(NamedTuple):
-    """A request as it travels: who asks, until when by the store's clock, and which run of the server it thinks of.
+    """A request as it travels: who asks, until when by the store's clock, and of which run of the server.
 
-    ``fresh``: the last answer came from another run.
+    ``fresh``: the last answer came from another one.
     """
 
     name: str

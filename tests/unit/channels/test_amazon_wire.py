@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.channels.amazon_calls import Failed, FeedCalls
+from connectors.channels.amazon_calls import FEED_LIMITS, Failed, FeedCalls
 from connectors.channels.amazon_wire import (
     Offer,
     feed_body,
@@ -19,6 +19,7 @@ from connectors.channels.amazon_wire import (
 )
 from connectors.channels.base import Outcome
 from connectors.channels.http import Answered, CallFailed, UnreadableAnswer
+from connectors.channels.routes import OwnMeters
 from streams.demo.shops.amazon_shapes import FeedContent, PatchRequest
 from tests.conformance.rig import update
 
@@ -147,7 +148,8 @@ class Scripted:
 async def downloaded(body: bytes, compression: str | None = "GZIP", url: str = "https://s3/x") -> object:
     told = {"feedDocumentId": "d", "url": url} | ({"compressionAlgorithm": compression} if compression else {})
     documents = Scripted(Answered(200, {}, body, None))
-    calls = FeedCalls("https://amazon.example", OFFER, Scripted(answer(200, told)), documents)
+    meters = OwnMeters(FEED_LIMITS, lambda: 0.0)
+    calls = FeedCalls("https://amazon.example", OFFER, Scripted(answer(200, told)), documents, meters)
     return await calls.report("d")
 
 
