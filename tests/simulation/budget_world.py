@@ -16,7 +16,7 @@ from typing import NamedTuple
 from connectors.budgets_script import Answer, Status
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget
-from domain.limits_member import Member, Reply, Standing, Terms
+from domain.limits_member import Member, Reply, Request, Standing, Terms
 from tests.simulation.budget_store import Account, Envelope
 
 TIMEOUT: Micros = 200_000
@@ -140,6 +140,11 @@ class Site:
             deadline = server + request.void_after - received
             self._send(Envelope(self.name, self.life, request, deadline, self.run, fresh))
 
+    def farewell(self) -> Envelope:
+        """What it says when it ends."""
+        nothing = Request(0, 0, False, 0, False, 0)
+        return Envelope(self.name, self.life, nothing, 0, self.run, self.last_run not in ("", self.run))
+
     def _send(self, asked: Envelope | None) -> None:
         """A probe, or a request; with a connection of its own, or the one there is."""
         world, store, now = self.world, self.world.store, self.clock()
@@ -214,6 +219,17 @@ class World:
         site.alive = False
         if again_as is not None:
             self.start(again_as, self.now + self.random.randrange(3 * SECOND))
+
+    def leave(self, site: Site, again_as: str | None) -> None:
+        """SIGTERM: the share is given back, if the store can be reached."""
+        self.kill(site, again_as)
+
+        def arrive() -> None:
+            if self.store.up and not site.cut:
+                site.run = self.store.run
+                self.store.account.leave(site.farewell(), self.store.now(self.now))
+
+        self.at(self.now + self.delay(), arrive)
 
     def delay(self) -> Micros:
         return self.random.randrange(100, 20_000) + self.store.slow

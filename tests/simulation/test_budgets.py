@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from random import Random
 
 import pytest
 
@@ -12,10 +11,9 @@ from domain.facts import SECOND
 from domain.gcra import SHARES
 from domain.limits import CallBudget, RateAndBurst, SerialOnly
 from domain.limits_member import Standing, Terms
+from tests.simulation.budget_trouble import EVERYTHING, LASTS, TERMS, WITH_A_REPLICA, began, troubled
 from tests.simulation.budget_world import BEGIN, World, excess
 
-TERMS = Terms(forget_after=10 * SECOND)
-LASTS = 20 * SECOND
 SEEDS = 30
 LIMITS = [
     RateAndBurst(5, SECOND, 5),
@@ -25,58 +23,13 @@ LIMITS = [
 ]
 
 
-def troubled(seed: int, limit: RateAndBurst, kinds: tuple[str, ...], budget: CallBudget | None = None) -> World:
-    """A world in which things of these kinds go wrong, several times and at the same time."""
-    random = Random(seed)
-    world = World(seed, budget or CallBudget.of([limit]), TERMS, random.randrange(1, 6), LASTS)
-    for _ in range(random.randrange(1, 5)):
-        since = BEGIN + random.randrange(2 * SECOND, LASTS)
-        until = since + random.choice([SECOND // 10, SECOND, 5 * SECOND, 15 * SECOND])
-        trouble(world, random, random.choice(kinds), since, until)
-    return world
-
-
-def trouble(world: World, random: Random, kind: str, since: int, until: int) -> None:
-    store = world.store
-    if kind in ("down", "empty", "stale"):
-        offset = random.randrange(-SECOND // 2, SECOND // 2)
-        world.at(since - random.randrange(1, SECOND), store.replicate)
-        world.at(since, store.go_down)
-        world.at(until, lambda: store.come_back(kind, offset))
-    elif kind == "slow":
-        world.at(since, lambda: setattr(store, "slow", random.randrange(50_000, 400_000)))
-        world.at(until, lambda: setattr(store, "slow", 0))
-    elif kind == "killed":
-        name = random.choice([None, "same", "other"])
-
-        def kill() -> None:
-            site = random.choice(world.sites)
-            again = {"same": site.name, "other": f"sink/{world.sequence()}"}.get(name or "")
-            if site.alive:
-                world.kill(site, again)
-
-        world.at(since, kill)
-    else:
-
-        def cut() -> None:
-            site = random.choice(world.sites)
-            site.cut = kind
-            world.at(until, lambda: setattr(site, "cut", ""))
-
-        world.at(since, cut)
-
-
-def began(world: World) -> list[int]:
-    return [call.began for call in world.calls]
-
-
 @pytest.mark.parametrize("limit", LIMITS, ids=str)
 def test_no_period_sees_more_than_burst_and_rate_whatever_is_killed_cut_off_slow_or_restarted_empty(
     limit: RateAndBurst,
 ) -> None:
     seen: Counter[Standing] = Counter()
     for seed in range(SEEDS):
-        world = troubled(seed, limit, ("down", "empty", "slow", "killed", "both", "answers"))
+        world = troubled(seed, CallBudget.of([limit]), EVERYTHING)
         world.run()
         assert excess(began(world), limit.meter().interval) <= limit.burst, f"seed {seed}"
         seen.update(call.standing for call in world.calls)
@@ -89,7 +42,7 @@ def test_a_replica_that_takes_over_with_less_and_another_clock_costs_at_most_one
     limit: RateAndBurst,
 ) -> None:
     for seed in range(SEEDS // 2):
-        world = troubled(seed, limit, ("stale", "stale", "slow", "killed", "both"))
+        world = troubled(seed, CallBudget.of([limit]), WITH_A_REPLICA)
         world.run()
         assert excess(began(world), limit.meter().interval) <= 2 * limit.burst, f"seed {seed}"
 
@@ -98,7 +51,7 @@ def test_one_call_at_a_time_stays_one_whatever_happens() -> None:
     budget = CallBudget.of([RateAndBurst(10, SECOND, 3), SerialOnly(SECOND)])
     calls = 0
     for seed in range(SEEDS):
-        world = troubled(seed, LIMITS[0], ("down", "empty", "stale", "slow", "killed", "both", "answers"), budget)
+        world = troubled(seed, budget, (*EVERYTHING, "stale"))
         world.longest_call = SECOND * 9 // 10
         world.run()
         in_order = sorted(world.calls)
