@@ -8,6 +8,8 @@ from connectors.channels.base import ChannelUnusable
 from connectors.channels.file import FileSettings
 from connectors.channels.kinds import MODULES, kind_named
 from connectors.channels.webhook import WebhookSettings
+from domain.facts import SECOND
+from domain.limits import CallsPerWindow, RateAndBurst, SerialOnly
 from streams.settings import InvalidSettings
 from streams.sink.settings import SinkSettings, load_sink_settings
 
@@ -35,6 +37,17 @@ def test_the_channels_own_table_wins_over_the_common_one_and_the_environment_ove
     assert load_sink_settings("amazon", toml).delivery.burst == 7
     monkeypatch.setenv("ATSTREAM_SINK__PATH", "elsewhere.jsonl")
     assert load_sink_settings("ebay", toml).own == FileSettings(path=Path("elsewhere.jsonl"))
+
+
+def test_calls_are_limited_as_the_kind_documents_unless_somebody_says_otherwise(toml: Path) -> None:
+    store = 'kind = "bigcommerce"\nstore_hash = "h"\naccess_token = "t"\n'
+    toml.write_text(
+        f"[sink.channels.big]\n{store}[sink.channels.other]\n{store}rate_per_s = 15\nbudget_serial = false\n"
+    )
+    quota, serial = load_sink_settings("big", toml).call_limits["calls"]
+    assert quota == CallsPerWindow(150, 30 * SECOND, 10)
+    assert serial == SerialOnly(10 * SECOND)
+    assert load_sink_settings("other", toml).call_limits == {"calls": (RateAndBurst(15, SECOND, 10),)}
 
 
 def test_what_only_other_kinds_understand_is_passed_over_in_the_common_table_and_a_mistake_in_the_own_one(
