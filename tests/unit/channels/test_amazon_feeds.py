@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
@@ -30,10 +31,23 @@ from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import PARTITION, Clock, Journal, Lifetime, update
 
 
+class Racing(FakeAmazon):
+    """While ``racing``, work on a feed begins just when it is cancelled: Amazon says yes, and goes on."""
+
+    racing = False
+
+    async def _cancel_feed(self, request: web.Request) -> web.Response:
+        if not self.racing:
+            return await super()._cancel_feed(request)
+        self.operations.append("cancelFeed")
+        self.begin(self.feeds[request.match_info["feed"]])
+        return web.Response()
+
+
 class Shop:
     """One seller, and sink processes that come and go."""
 
-    def __init__(self, amazon: FakeAmazon, server: TestServer, clock: Clock) -> None:
+    def __init__(self, amazon: Racing, server: TestServer, clock: Clock) -> None:
         self.amazon = amazon
         self.server = server
         self.clock = clock
@@ -132,7 +146,7 @@ class Life(Lifetime):
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     clock = Clock()
-    amazon = FakeAmazon(clock.monotonic, {"s3cret"})
+    amazon = Racing(clock.monotonic, {"s3cret"})
     async with TestServer(amazon.app(), host="127.0.0.1") as server:
         shop = Shop(amazon, server, clock)
         yield shop
@@ -221,6 +235,60 @@ async def test_a_feed_that_is_being_worked_on_is_waited_for_and_looked_at_more_o
     await life.run(4)
     assert shop.amazon.taken[-1] == ("L-2", 0)
     assert shop.amazon.throttled == []
+
+
+async def test_a_cancellation_counts_when_amazon_shows_the_feed_as_cancelled_and_not_when_it_says_yes(
+    shop: Shop,
+) -> None:
+    life, feed = await submitted(shop)
+    shop.amazon.racing = True
+    life.arrive(update("L-2", 2, 0, priority="P0"))
+    await life.run(10)
+    assert "cancelFeed" in shop.amazon.operations
+    assert feed.status == IN_PROGRESS
+    assert shop.amazon.taken == []
+    shop.amazon.work(feed)
+    await life.run(4)
+    assert shop.amazon.taken[-1] == ("L-2", 0)
+
+
+async def test_a_feed_is_looked_at_before_it_is_cancelled(
+    shop: Shop,
+) -> None:
+    life, feed = await submitted(shop)
+    before = len(shop.amazon.operations)
+    life.arrive(update("L-2", 2, 0, priority="P0"))
+    await life.go_on()
+    assert shop.amazon.operations[before:] == ["getFeed", "cancelFeed"]
+    assert feed.status == CANCELLED
+
+
+async def test_a_feed_that_is_being_worked_on_is_not_cancelled(shop: Shop) -> None:
+    life, feed = await submitted(shop)
+    shop.amazon.begin(feed)
+    before = len(shop.amazon.operations)
+    life.arrive(update("L-3", 2, 0, priority="P0"))
+    await life.run(10)
+    assert set(shop.amazon.operations[before:]) == {"getFeed"}
+
+
+async def test_a_feed_that_a_former_process_left_is_not_cancelled_while_it_is_worked_on(shop: Shop) -> None:
+    _, feed = await submitted(shop)
+    shop.amazon.begin(feed)
+    before = len(shop.amazon.operations)
+    await (await shop.life()).run(40)
+    assert set(shop.amazon.operations[before:]) == {"getFeeds", "getFeed"}
+
+
+async def test_more_listings_do_not_make_a_process_withdraw_its_own_feeds(shop: Shop) -> None:
+    life, feed = await submitted(shop)
+    life.feeds.taken_over()
+    await life.run(40)
+    assert feed.status == IN_QUEUE
+    assert life.delivery.wait_s() == 0.0
+    shop.amazon.work_on_all()
+    await life.run(20)
+    assert [outcome for *_, outcome in life.journal.outcomes()] == ["ACCEPTED"] * 4
 
 
 async def test_a_change_that_comes_before_its_feed_is_submitted_is_not_submitted_twice(shop: Shop) -> None:
