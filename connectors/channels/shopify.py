@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Limits, Outcome, Result, Update, too_large
 from connectors.channels.http import HttpCaller
 from connectors.channels.http_status import NotTaken
-from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
 from connectors.channels.shopify_answer import (
     EntryErrors,
     NewKeyNeeded,
@@ -28,6 +28,7 @@ from connectors.channels.shopify_answer import (
     set_result,
 )
 from connectors.channels.shopify_calls import PricedCalls
+from connectors.channels.shopify_cost import FIRST_MUTATION_COST
 from connectors.channels.shopify_wire import (
     API_VERSION,
     LOCATION_GID,
@@ -38,6 +39,8 @@ from connectors.channels.shopify_wire import (
     set_quantities,
 )
 from connectors.channels.tokens import OAuthToken, StaticToken, TokenSource
+from domain.facts import SECOND
+from domain.limits import CallLimit, RateAndBurst
 
 ROUNDS = 3
 NOT_AN_ITEM = "NOT_AN_INVENTORY_ITEM: neither its number nor its global id"
@@ -49,6 +52,8 @@ class ShopifySettings(KindSettings):
     """``url`` is the shop (``https://<name>.myshopify.com``), ``location_id`` a global id or its number.
 
     Calls carry ``access_token``, or tokens got with ``client_id`` and ``client_secret`` (client credentials).
+    ``points_per_s`` is what the shop's plan restores of the bucket of query costs, ``points_burst`` what it holds:
+    a single query may cost 1,000 points, so that no bucket is smaller ("Shopify API limits").
     """
 
     usual_updates: ClassVar[int] = MOST_QUANTITIES
@@ -62,6 +67,8 @@ class ShopifySettings(KindSettings):
     client_id: str | None = None
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
+    points_per_s: Annotated[int, Field(ge=10, le=100_000)] = 100
+    points_burst: Annotated[int, Field(ge=10, le=1_000_000)] = 1_000
 
     @field_validator("location_id")
     @classmethod
@@ -81,6 +88,11 @@ class ShopifySettings(KindSettings):
     def attempt_s(self, calls: CallLimits) -> float:
         """A mutation, a read and a token for each round."""
         return 3 * ROUNDS * calls.call_timeout_s
+
+    def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
+        """Points, in attempts: each reserves those of one mutation. What it costs more is seen in the answers."""
+        of_one = round(FIRST_MUTATION_COST)
+        return {CALLS: (RateAndBurst(self.points_per_s, of_one * SECOND, self.points_burst // of_one),)}
 
 
 @dataclass(slots=True)

@@ -13,14 +13,19 @@ from redis.asyncio import Redis
 
 from connectors.budgets import SharedBudget
 from connectors.budgets_routes import SharedMeters
+from connectors.budgets_sink import NO_TOKEN, BudgetedSink
 from connectors.channels.amazon import AmazonSettings, AmazonSink
 from connectors.channels.amazon_calls import CREATE_DOCUMENT, CREATE_FEED, FEED_LIMITS, GET_FEEDS
+from connectors.channels.base import Outcome
+from connectors.channels.kind import CALLS, CallLimits
 from connectors.channels.routes import Limits
+from connectors.channels.shopify import ShopifySettings, ShopifySink
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget, CallsPerWindow, RateAndBurst
 from domain.limits_member import Terms
 from tests.conformance.rig import update
 from tests.fakes.amazon import MARKETPLACE, SELLER, FakeAmazon
+from tests.fakes.shopify import MUTATION_COST, FakeShopify
 from tests.fakes.vendor import TOKEN_PATH
 
 QUICK = Terms(silent_after=50_000, alone_after=75_000, heartbeat=20_000)
@@ -145,3 +150,40 @@ async def test_amazons_feeds_take_their_tokens_from_the_store(
         assert theirs.wait_s(GET_FEEDS) == theirs.wait_s(CREATE_DOCUMENT) == 0
         await sink.close()
     assert amazon.throttled == []
+
+
+async def test_two_sinks_of_a_shop_never_ask_for_points_that_the_bucket_does_not_hold(
+    redis_server: str, unique: Callable[[str], str]
+) -> None:
+    # It holds more than the sinks know, because the way from a token to the shop takes now longer, now shorter.
+    shop = FakeShopify(
+        client_secrets={"s3cret"}, clock=time.monotonic, maximum=12 * MUTATION_COST, restore_per_s=300.0
+    )
+    account = unique("shop")
+    async with AsyncExitStack() as opened:
+        server = await opened.enter_async_context(TestServer(shop.app(), host="127.0.0.1"))
+        settings = ShopifySettings(
+            url=str(server.make_url("/")).rstrip("/"),
+            location_id="71",
+            client_id="client",
+            client_secret=SecretStr("s3cret"),
+            points_per_s=300,
+            points_burst=40,
+        )
+        limits = settings.call_limits(CallLimits())[CALLS]
+
+        async def tell(name: str) -> None:
+            budget = SharedBudget(redis_server, account, name, CallBudget.of(limits), micros, terms=QUICK)
+            sink = BudgetedSink(ShopifySink("web", settings, CallLimits()), budget)
+            await sink.open()
+            opened.push_async_callback(sink.close)
+            accepted = 0
+            while accepted < 40:
+                one = update("4001" if name == "a" else "4002", accepted + 1, accepted)
+                (result,) = await sink.send([one])
+                accepted += result.outcome is Outcome.ACCEPTED
+                assert result.reason in (None, NO_TOKEN)
+                await asyncio.sleep(min(budget.wait_s(), 0.005))
+
+        await asyncio.gather(tell("a"), tell("b"))
+    assert shop.mutations == 80

@@ -13,6 +13,7 @@ from connectors.channels.http import Answered, CallFailed
 from connectors.channels.kind import CALLS, CallLimits, KindSettings
 from connectors.channels.kinds import MODULES, kind_named
 from connectors.channels.routes import NO_TOKEN, OwnMeters, RoutedCaller, as_told
+from connectors.channels.shopify import ShopifySettings
 from connectors.channels.walmart import WalmartSettings
 from domain.facts import SECOND
 from domain.limits import CallBudget, CallsPerWindow, RateAndBurst, SerialOnly
@@ -54,6 +55,12 @@ def test_bigcommerce_wants_one_call_at_a_time_until_an_operator_says_otherwise()
     quota, serial = limits(BigCommerceSettings)[CALLS]
     assert serial == SerialOnly(10 * SECOND)
     assert as_told((quota,), None, None, None) == (quota,)  # type: ignore[arg-type]
+
+
+def test_shopifys_points_are_reserved_for_a_mutation_an_attempt() -> None:
+    budget = OwnBudget(CallBudget.of(limits(ShopifySettings, points_per_s=200, points_burst=2_000)[CALLS]))  # type: ignore[arg-type]
+    assert sum(budget.take(0) for _ in range(300)) == 200
+    assert sum(budget.take(SECOND) for _ in range(300)) == 20
 
 
 @pytest.mark.parametrize(
