@@ -241,6 +241,34 @@ async def test_a_store_that_was_never_there_lets_nobody_call() -> None:
         assert shared.degraded
 
 
+async def test_a_server_that_does_not_tell_its_run_counts_as_another_one_at_each_connection(
+    redis_server: str, unique: Callable[[str], str]
+) -> None:
+    account, user = unique("silent"), unique("user")
+    async with Redis.from_url(redis_server) as redis:
+        await redis.execute_command("ACL", "SETUSER", user, "on", "nopass", "~*", "+@all", "-info")
+        url = redis_server.replace("redis://", f"redis://{user}:any@")
+        async with opened(url, account, budget=SLOW) as one:
+            await until(lambda: one.member.share > 0)
+            await redis.hset(f"atstream:budget:{account}", "t0", 0)
+            async with opened(url, account, "b", SLOW) as other:
+                await until(lambda: other.wait_s() > 3_000)
+        assert await redis.hget(f"atstream:budget:{account}", "run") == b""
+
+
+async def test_a_sink_that_starts_finds_the_bucket_as_it_is(
+    redis_server: str, unique: Callable[[str], str]
+) -> None:
+    account = unique("starts")
+    async with opened(redis_server, account, budget=SLOW) as one, Redis.from_url(redis_server) as redis:
+        await until(lambda: one.member.share > 0)
+        await redis.hset(f"atstream:budget:{account}", "t0", 0)
+        async with opened(redis_server, account, "b", SLOW) as other:
+            await until(lambda: other.member.shared)
+            await call(other)
+            await until(lambda: one.wait_s() > 3_000)
+
+
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="redis://"):
         SharedBudget("http://127.0.0.1", "a", "a", FAST, micros)
