@@ -23,10 +23,11 @@ from connectors.channels.shopify import ShopifySettings, ShopifySink
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget, CallsPerWindow, RateAndBurst
 from domain.limits_member import Terms
+from streams.demo.shops.amazon import FakeAmazon
+from streams.demo.shops.amazon_feeds import MARKETPLACE, SELLER
+from streams.demo.shops.shopify import MUTATION_COST, FakeShopify
+from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.rig import update
-from tests.fakes.amazon import MARKETPLACE, SELLER, FakeAmazon
-from tests.fakes.shopify import MUTATION_COST, FakeShopify
-from tests.fakes.vendor import TOKEN_PATH
 
 QUICK = Terms(silent_after=50_000, alone_after=75_000, heartbeat=20_000)
 SEVERAL: Limits = {
