@@ -1,6 +1,7 @@
 """``python -m tests.chaos.publish [REPORT ...]``: writes what the reports say into ``docs/reliability.md``.
 
-Rounds of several reports are told together: ``make chaos`` may be run in parts.
+Rounds of several reports are told together: ``make chaos`` may be run in parts. A round that proved nothing, as
+the harness or the judge was at fault, may be played again at another commit (``--again``); the page says which.
 """
 
 from __future__ import annotations
@@ -23,15 +24,21 @@ PAGE = ROOT / "docs" / "reliability.md"
 BEGINS, ENDS = "<!-- results:", "<!-- end of results -->"
 
 
-def together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Several reports as one. Raises ``ClickException`` when a round is in two of them, or commits differ."""
-    rounds = sorted((each for report in reports for each in report["rounds"]), key=lambda each: each["seed"])
+def together(reports: Sequence[Mapping[str, Any]], again: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Several reports as one. Raises ``ClickException`` when a round is in two of them, or commits differ.
+
+    The rounds of ``again`` stand instead of those with their seeds.
+    """
+    later = {} if again is None else {each["seed"]: each for each in again["rounds"]}
+    first = [each for report in reports for each in report["rounds"] if each["seed"] not in later]
+    rounds = sorted([*first, *later.values()], key=lambda each: each["seed"])
     if len({each["seed"] for each in rounds}) < len(rounds):
         raise click.ClickException("a round is in two of the reports")
     commits = sorted({report["commit"] for report in reports})
     if len(commits) != 1:
         raise click.ClickException(f"the reports are of several commits: {', '.join(commits)}")
-    return {"commit": commits[0], "summary": summary(rounds), "rounds": rounds}
+    told = {"commit": commits[0], "summary": summary(rounds), "rounds": rounds}
+    return told if again is None else {**told, "again": {"commit": again["commit"], "seeds": sorted(later)}}
 
 
 def rendered(rounds: Mapping[str, Any] | None, broken: Mapping[str, Any] | None) -> str:
@@ -49,7 +56,7 @@ def _of_rounds(report: Mapping[str, Any]) -> list[str]:
     seeds = sorted(each["seed"] for each in rounds)
     lines = [
         f"Seeds {seeds[0]} to {seeds[-1]} at commit {report['commit']}, Python {platform.python_version()},"
-        f" {os.cpu_count()} cores.",
+        f" {os.cpu_count()} cores.{_played_again(report.get('again'))}",
         "",
         "| | |",
         "| --- | --- |",
@@ -64,6 +71,12 @@ def _of_rounds(report: Mapping[str, Any]) -> list[str]:
             lines.append(f"| from {kind} to caught up, {session} | {_spread(spread)} |")
     faults = ", ".join(f"{name} {count}" for name, count in summary["faults"].items())
     return [*lines, "", f"Faults: {faults}.", ""]
+
+
+def _played_again(again: Mapping[str, Any] | None) -> str:
+    if again is None:
+        return ""
+    return f" Played again at commit {again['commit']}: {', '.join(map(str, again['seeds']))}."
 
 
 def _of_builds(builds: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -97,11 +110,16 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 @click.command()
 @click.argument("reports", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--again",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A report whose rounds stand instead of those with the same seeds.",
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the block and change nothing.")
-def main(reports: tuple[Path, ...], only_print: bool) -> None:
+def main(reports: tuple[Path, ...], again: Path | None, only_print: bool) -> None:
     """Publish the figures of REPORTS, or of the last run of rounds, and of the last run of broken builds."""
     chosen = reports or tuple(path for path in (LAST,) if path.exists())
-    rounds = together([_read(path) for path in chosen]) if chosen else None
+    rounds = together([_read(path) for path in chosen], _read(again) if again else None) if chosen else None
     broken = _read(BROKEN) if BROKEN.exists() else None
     if rounds is None and broken is None:
         raise click.ClickException(f"no reports in {LAST.parent}; run make chaos and make chaos-broken first")

@@ -128,7 +128,10 @@ def _not_as_meant(evidence: Evidence, recomputed: Recomputation) -> Iterator[Vio
 
 
 def _without_origin(evidence: Evidence, recomputed: Recomputation) -> Iterator[Violation]:
-    """Records of event topics are the harness's, or copies of its misrouted ones in the partition of their key."""
+    """Records of event topics are the harness's, or copies of its misrouted ones in the partition of their key.
+
+    The harness's producer may send a batch twice, byte for byte, after a broker in trouble let it give up on it.
+    """
     known = {(each.topic, each.partition, each.offset) for each in evidence.produced}
     misrouted = {
         (each.record.topic, each.record.content)
@@ -137,9 +140,11 @@ def _without_origin(evidence: Evidence, recomputed: Recomputation) -> Iterator[V
         if each.kind is Kind.MISROUTED
     }
     for (topic, number), inputs in recomputed.inputs.items():
+        own = [each.record.content for each in inputs if (topic, number, each.record.offset) in known]
+        sent_twice = set(own) if evidence.outage else set()
         for each in inputs:
             record: Record = each.record
-            if each.kind is Kind.ANSWER or (topic, number, record.offset) in known:
+            if each.kind is Kind.ANSWER or (topic, number, record.offset) in known or record.content in sent_twice:
                 continue
             if (topic, record.content) not in misrouted:
                 yield Violation(

@@ -84,6 +84,15 @@ def test_rounds_of_several_reports_are_told_together() -> None:
     assert told["recovery_s"]["session 6 s"]["kill -9"] == {"count": 3, "p50": 2.0, "max": 3.0}
 
 
+def test_rounds_that_were_played_again_stand_instead_of_the_first_and_are_named() -> None:
+    proved_nothing = report("abc", 1, 2)
+    proved_nothing["rounds"][1]["violations"] = ["the harness failed"]
+    told = together([proved_nothing], report("def", 2))
+    assert [each["violations"] for each in told["rounds"]] == [[], []]
+    assert "Played again at commit def: 2." in rendered(told, None)
+    assert "Played again" not in rendered(together([report("abc", 1)]), None)
+
+
 @pytest.mark.parametrize(
     ("other", "words"), [(report("abc", 1), "a round is in two"), (report("def", 2), "several commits: abc, def")]
 )

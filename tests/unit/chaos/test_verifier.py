@@ -220,6 +220,15 @@ def test_a_record_from_nowhere_is_caught(sound: SoundRound) -> None:
     assert sound.laws() == {"accounting"}
 
 
+@pytest.mark.parametrize("outage", [True, False])
+def test_only_in_an_outage_may_the_harness_have_sent_a_batch_twice(sound: SoundRound, outage: bool) -> None:
+    sound.outage = outage
+    [copied, *_] = sound.records["stock-adjusted", 0]
+    sound.append("stock-adjusted", 0, copied.key, copied.value, copied.headers, copied.timestamp_ms)
+    sound.committed["stock-adjusted", 0] += 1
+    assert sound.laws() == (set() if outage else {"accounting"})
+
+
 def test_a_record_that_was_acknowledged_and_is_not_there_is_caught(sound: SoundRound) -> None:
     sound.produced.append(sound.produced[0]._replace(offset=10_000))
     assert sound.laws() == {"log"}
