@@ -51,9 +51,11 @@ class SharedRevisions:
         self._revisions = revisions
         self._account = account
         self._wall_clock = wall_clock
+        self._timeout_s = timeout_s
         self._look_every_s = look_every_s
         self._shared = False
         self._said: bool | None = None
+        self._tried = asyncio.Event()
         self._lost = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -89,9 +91,13 @@ class SharedRevisions:
     async def reserve(self, wanted: Mapping[str, bool]) -> frozenset[str]:
         """Those of which a revision is reserved now: by the store, or by what we know while it does not answer.
 
-        Waits for the store no longer than the time-out, and not at all while it is known to be away. Raises
-        ``Exception``: whatever ended the task that keeps in touch; a fault of the program.
+        Waits for the store no longer than the time-out (after the start, until it was tried once, two of them),
+        and not at all while it is known to be away.
+
+        Raises ``Exception``: whatever ended the task that keeps in touch; a fault of the program.
         """
+        if self._task is not None:
+            await _within(2 * self._timeout_s, self._tried)
         if self._task is not None and self._task.done():
             self._task.result()
         self._revisions.turn(self._wall_clock())
@@ -136,6 +142,7 @@ class SharedRevisions:
                 await self._exchange({})
                 self._shared, rest_s = True, SHORTEST_REST_S
                 self._say("")
+                self._tried.set()
                 await self._keep_told()
             except STORE_FAILURES as error:
                 self._alone(error)
@@ -155,6 +162,7 @@ class SharedRevisions:
     def _alone(self, error: Exception) -> None:
         self._shared = False
         self._lost.set()
+        self._tried.set()
         self._say(_named(error))
 
     def _say(self, why: str) -> None:
