@@ -204,6 +204,35 @@ async def test_a_store_that_comes_back_empty_is_told_everything_again_by_everybo
         server.stop()
 
 
+async def test_a_store_that_comes_back_with_what_it_held_a_while_ago_is_told_again(tmp_path: Path) -> None:
+    server = LocalRedis(tmp_path)
+    server.start()
+    try:
+        async with opened(server.url, "k") as one:
+            assert await revised(one, "L", 2) == 2
+            async with Redis.from_url(server.url) as redis:
+                await redis.save()
+            assert await revised(one, "L", 3) == 3
+            await asyncio.to_thread(server.kill)
+            await until(lambda: one.degraded)
+            server.start()
+            async with Redis.from_url(server.url) as redis:
+                await becomes(redis, "k", "L", 5)
+    finally:
+        server.stop()
+
+
+async def test_who_ends_tells_what_it_counted_alone(redis_server: str, unique: Callable[[str], str]) -> None:
+    account = unique("ends")
+    one = SharedRevisions(redis_server, account, life(), lambda: NOON, timeout_s=5.0, look_every_s=60.0)
+    await one.open()
+    assert await revised(one, "L", 1) == 1
+    one.counts.reserve({"L": False, "M": False})
+    await one.close()
+    async with Redis.from_url(redis_server) as redis:
+        assert [await counted(redis, account, listing) for listing in "LM"] == [2, 1]
+
+
 async def test_a_store_that_is_emptied_while_it_runs_is_told_again(tmp_path: Path) -> None:
     server = LocalRedis(tmp_path)
     server.start()

@@ -81,13 +81,15 @@ async def test_ebay_is_capped_by_each_process_or_by_all_of_them_and_a_file_is_no
         'budget_member = "a"\n[sink.channels.file]\nkind = "file"\npath = "x"\n'
     )
     channel = Channel(Outcome.ACCEPTED, Outcome.ACCEPTED)
-    with metered("file", channel, channel, load_sink_settings("file", toml)) as (sink, _):
-        assert sink is channel
-    with metered("alone", channel, channel, load_sink_settings("alone", toml)) as (sink, bucket):
+    with metered("file", channel, channel, load_sink_settings("file", toml)) as parts:
+        assert parts[0] is channel
+    with metered("alone", channel, channel, load_sink_settings("alone", toml)) as parts:
+        sink, bucket = parts[0], parts[1]
         assert isinstance(bucket, OwnBucket)
         reasons = [(await sink.send([update("A")]))[0].reason for _ in range(3)]
         assert reasons == [None, None, USED_UP]
-    with metered("shared", channel, channel, load_sink_settings("shared", toml)) as (sink, bucket):
+    with metered("shared", channel, channel, load_sink_settings("shared", toml)) as parts:
+        sink, bucket = parts[0], parts[1]
         await sink.open()
         assert isinstance(sink, CappedSink)
         assert bucket.degraded

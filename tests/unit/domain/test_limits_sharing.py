@@ -99,6 +99,17 @@ def test_another_epoch_has_everything_told_again_in_parts_and_a_new_day_nothing(
     assert tell_all(shared) == []
 
 
+def test_what_was_on_its_way_when_the_store_forgot_does_not_count_as_told_of_the_rest() -> None:
+    shared, listings = counts(), [f"L-{number}" for number in range(5)]
+    shared.reserve(dict.fromkeys(listings, False), {one: Told(Verdict.GRANTED, {}) for one in listings})
+    shared.untold.everything()
+    shared.untold.told(shared.telling(2))
+    second = shared.telling(2)
+    shared.untold.everything()
+    shared.untold.told(second)
+    assert [one for telling in tell_all(shared) for one in telling.counts] == listings
+
+
 def test_a_telling_of_yesterday_does_not_count_as_one_of_today() -> None:
     shared = counts()
     shared.reserve({"A": False})
