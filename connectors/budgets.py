@@ -12,8 +12,9 @@ import logging
 import secrets
 from collections.abc import Callable
 
+from connectors.budgets_connection import STORE_FAILURES
 from connectors.budgets_script import Script, Status
-from connectors.budgets_store import STORE_FAILURES, BudgetStore
+from connectors.budgets_store import BudgetStore
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget
 from domain.limits_member import Member, Reply, Standing, Terms

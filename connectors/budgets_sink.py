@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from connectors.budgets import SharedBudget
 from connectors.channels.base import ChannelSink, Limits, Outcome, Result, Update, same_answer
@@ -15,19 +16,28 @@ from connectors.channels.base import ChannelSink, Limits, Outcome, Result, Updat
 NO_TOKEN = "NO_TOKEN"
 
 
+class Shared(Protocol):
+    """A limit that is shared with others while its store answers."""
+
+    @property
+    def degraded(self) -> bool:
+        """Whether it is not shared at the moment."""
+        ...
+
+
 class SharedBucket:
     """The budget as delivery asks for it. Tokens are taken and refusals told by ``BudgetedSink``.
 
-    ``others``: those of other routes, which are degraded together with it.
+    ``others``: those of other routes, and other limits, which are degraded together with it.
     """
 
-    def __init__(self, budget: SharedBudget, *others: SharedBudget) -> None:
+    def __init__(self, budget: SharedBudget, *others: Shared) -> None:
         self._budget = budget
         self._all = (budget, *others)
 
     @property
     def degraded(self) -> bool:
-        """Whether one of the budgets is not shared at the moment."""
+        """Whether one of the limits is not shared at the moment."""
         return any(budget.degraded for budget in self._all)
 
     def wait_s(self, now: float, wanted: int = 1) -> float:

@@ -1,31 +1,24 @@
-"""The connection of one member to the store of shared budgets: Redis or Valkey, one request at a time.
+"""The connection of one member to the store of shared budgets: one request at a time.
 
-Nothing reconnects behind our back: a new connection may lead to another server, whose bucket must count as empty.
-The server tells which run of it this is; where it does not, every new connection counts as one to another server.
+Of another run of the server (``connectors.budgets_connection``) the bucket must count as empty.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any
 
-from redis.asyncio import ConnectionPool
-from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
+from connectors.budgets_connection import StoreConnection
 from connectors.budgets_script import MAX_PARTS, Answer, Script, Status, script
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget
 from domain.limits_member import Request, Terms
 
-STORE_FAILURES = (RedisError, OSError, TimeoutError)
 
-
-class BudgetStore:
+class BudgetStore(StoreConnection):
     """Asks for one account and member. ``clock`` gives monotonic microseconds; ``timeout_s`` bounds each exchange.
 
     Raises ``ValueError``: the URL is none of redis://, rediss://, unix://.
@@ -43,28 +36,15 @@ class BudgetStore:
         clock: Callable[[], Micros],
         told: Script | None = None,
     ) -> None:
-        self._pool = ConnectionPool.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-        )
+        super().__init__(url, timeout_s, told or script())
         self._key, self._name, self._life = key, name, life
-        self._timeout_s = timeout_s
         self._clock = clock
-        self._script = told or script()
         parts = min(budget.parts, MAX_PARTS)
         self._terms = (
             *(terms.use_within, terms.silent_after, terms.alone_after, terms.forget_after, parts, budget.serial),
             *(number for meter in budget.meters for number in meter),
         )
-        self._connection: AbstractConnection | None = None
-        self._run = ""
-        self._last_run: str | None = None
-        self._fresh = True
         self._server_at: tuple[Micros, Micros] = (0, 0)
-        self.round_trips = 0
 
     async def connect(self) -> None:
         """Connect, and ask which run of the server it is and what time: so it answers, and clocks are compared.
@@ -73,11 +53,7 @@ class BudgetStore:
         """
         await self.drop()
         async with asyncio.timeout(self._timeout_s):
-            # redis-py leaves this method without annotations.
-            connection = self._connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
-            await connection.connect()
-            self._run = await self._run_of_server()
-            self._fresh = not self._run or self._last_run not in (None, self._run)
+            await self._dial()
             seconds, micros = await self._exchange("TIME")
         self._server_at = int(seconds) * SECOND + int(micros), self._clock()
 
@@ -110,34 +86,6 @@ class BudgetStore:
         async with asyncio.timeout(self._timeout_s):
             nothing = (0, 0, 0, int(self._fresh), 0, 0, 0)
             await self._evaluate((self._key, "leave", self._name, self._life, self._run, *nothing, *self._terms))
-
-    async def drop(self) -> None:
-        """Close the connection, if there is one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
-
-    async def _run_of_server(self) -> str:
-        try:
-            told = await self._exchange("INFO", "server")
-        except ResponseError:
-            return ""  # not allowed to ask
-        found = re.search(rb"^run_id:(\w+)", told, re.MULTILINE) if isinstance(told, bytes) else None
-        return found[1].decode() if found else ""
-
-    async def _evaluate(self, arguments: tuple[object, ...]) -> Any:
-        try:
-            return await self._exchange("EVALSHA", self._script.sha, 1, *arguments)
-        except NoScriptError:
-            return await self._exchange("EVAL", self._script.text, 1, *arguments)
-
-    async def _exchange(self, *command: object) -> Any:
-        connection = self._connection
-        if connection is None or not connection.is_connected:
-            raise ConnectionResetError("the connection to the store is closed")
-        self.round_trips += 1
-        await connection.send_command(*command)
-        return await connection.read_response()
 
 
 def _answer(reply: Any) -> Answer:

@@ -35,7 +35,8 @@ SINK_WAIT = gauge(
 SINK_BUDGET_DEGRADED = gauge(
     "sink_budget_degraded",
     "0 or 1",
-    "1 while the store of the shared budget does not answer: no calls for a moment, then our share of them",
+    "1 while the store of the shared budget does not answer: no calls for a moment, then our share of them; "
+    "revisions of listings are counted by what we know",
     "channel",
 )
 SINK_PARTITIONS = gauge("sink_partitions_owned", "partitions", "partitions assigned to this sink", "channel")

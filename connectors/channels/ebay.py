@@ -1,9 +1,9 @@
 """An eBay seller: quantities of inventory items and of their offers, up to 25 in a call.
 
-eBay refuses a listing that was revised 250 times in a calendar day, stop-sells too. So the sink counts, and keeps
-the last revisions of each listing for stop-sells. It counts anew after a start; eBay's own refusal stands behind
-it. A listing with variations is one listing with several SKUs: its revisions add up, which the sink cannot see.
-A quantity of 0 needs the account's out-of-stock control, or eBay refuses it.
+eBay refuses a listing that was revised 250 times in a calendar day, stop-sells too. The kind states that cap, and
+``connectors.channels.capped`` keeps to it; eBay's own refusal stands behind it. A listing with variations is one
+listing with several SKUs: its revisions add up, which nobody here can see. A quantity of 0 needs the account's
+out-of-stock control, or eBay refuses it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from domain.facts import SECOND
 from domain.limits_listing import DailyRevisions
 
 HOUR = 3_600 * SECOND
-STOP_SELL = "P0"
-USED_UP = "DAILY_REVISIONS_USED_UP"
 
 
 class EbaySettings(KindSettings):
@@ -63,6 +61,11 @@ class EbaySettings(KindSettings):
         """A call, with a new token and again when the token is refused."""
         return 3 * calls.call_timeout_s
 
+    def daily_revisions(self, life: str) -> DailyRevisions:
+        """What eBay allows of a listing in its day, and what of it is kept."""
+        day_starts = round(self.day_starts_h * HOUR)
+        return DailyRevisions(self.revisions_per_day, self.kept_for_stop_sells, day_starts, life=life)
+
 
 class EbaySink:
     """``wall_clock`` gives seconds since the epoch."""
@@ -76,7 +79,6 @@ class EbaySink:
         calls = calls or CallLimits(max_updates=settings.usual_updates)
         self._url = settings.url.rstrip("/") + PATH
         self._limits = Limits(calls.max_updates, calls.max_request_bytes)
-        self._wall_clock = wall_clock
         self._http = HttpCaller(calls, wall_clock)
         token = OAuthToken(
             self._http,
@@ -86,9 +88,6 @@ class EbaySink:
             basic=(settings.client_id, settings.secret("client_secret")),
         )
         self._caller = AuthorizedCaller(self._http, token)
-        self._revisions = DailyRevisions(
-            settings.revisions_per_day, settings.kept_for_stop_sells, round(settings.day_starts_h * HOUR)
-        )
 
     @property
     def limits(self) -> Limits:
@@ -100,31 +99,10 @@ class EbaySink:
         await self._http.open()
 
     async def send(self, batch: Sequence[Update]) -> Sequence[Result]:
-        """One call for what may be revised today; the rest is rejected, for today."""
-        now = round(self._wall_clock() * SECOND)
-        allowed = [
-            update
-            for update in batch
-            if self._revisions.allows(update.listing, now, stop_sell=update.priority == STOP_SELL)
-        ]
-        results = {result.listing: result for result in same_answer(batch, Outcome.REJECTED, USED_UP)}
-        if allowed:
-            body = encode(allowed)
-            if len(body) > self._limits.max_bytes:
-                # A batch that is split is split as a whole.
-                return too_large(batch)
-            sent = await self._call(allowed, body)
-            for result in sent:
-                if result.outcome not in (Outcome.RETRY, Outcome.SPLIT):
-                    self._revisions.count(result.listing, now)
-            results.update((result.listing, result) for result in sent)
-        return [results[update.listing] for update in batch]
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.close()
-
-    async def _call(self, batch: Sequence[Update], body: bytes) -> list[Result]:
+        """One call for all of them."""
+        body = encode(batch)
+        if len(body) > self._limits.max_bytes:
+            return too_large(batch)
         headers = {"content-type": "application/json", "accept": "application/json"}
         answer = await self._caller.call("POST", self._url, headers=headers, body=body)
         if isinstance(answer, CallFailed) or not succeeded(answer):
@@ -133,6 +111,10 @@ class EbaySink:
             return read_answer(batch, answer)
         except UnreadableAnswer as error:
             return same_answer(batch, Outcome.UNKNOWN, str(error))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
 
 
 def _make(channel: str, settings: EbaySettings, calls: CallLimits) -> EbaySink:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_val
 from connectors.channels.base import ChannelSink, ChannelUnusable
 from domain.facts import SECOND
 from domain.limits import CallLimit, RateAndBurst
+from domain.limits_listing import DailyRevisions
 
 MAX_SECRET_BYTES = 10_000
 
@@ -75,6 +76,10 @@ class KindSettings(BaseModel):
     def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
         """What the vendor documents of calls, by route: how many, how fast, one at a time."""
         return {CALLS: USUAL}
+
+    def daily_revisions(self, life: str) -> DailyRevisions | None:
+        """The cap on revisions of a listing in a day, if there is one, as ``life`` of a process counts."""
+        return None
 
     def secret(self, name: str) -> SecretStr:
         """The secret in field ``name`` or in its file.

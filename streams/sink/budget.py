@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ from connectors.budgets_name import MemberName
 from connectors.budgets_routes import SharedMeters
 from connectors.budgets_sink import BudgetedSink, SharedBucket
 from connectors.channels.base import ChannelSink
+from connectors.channels.capped import CappedSink, OwnRevisions
 from connectors.channels.kind import CALLS
 from connectors.channels.rate import CallBucket, OwnBucket
 from connectors.channels.routes import OwnMeters, RouteMeters, TakesTokens
+from connectors.revisions import SharedRevisions
 from domain.facts import Micros
 from domain.limits import CallBudget
 from streams.data_plane.failures import Misconfigured
@@ -39,9 +42,11 @@ def metered(
         budgets = {route: CallBudget.of(stated) for route, stated in limits.items()}
     except ValueError as error:
         raise Misconfigured(f"sink.rate_per_s, sink.burst: {error}") from error
+    cap = configuration.own.daily_revisions(secrets.token_hex(8))
     if settings.budget_url is None:
         _take_from(bare, OwnMeters(limits, time.monotonic))
-        yield sink, OwnBucket(budgets[CALLS])
+        capped = sink if cap is None else CappedSink(sink, OwnRevisions(cap, _wall_clock))
+        yield capped, OwnBucket(budgets[CALLS])
         return
     account = settings.budget_account or channel
     name = MemberName(account)
@@ -50,7 +55,13 @@ def metered(
         shared = _shared(settings.budget_url, account, member, budgets)
         _take_from(bare, SharedMeters(shared))
         others = [budget for route, budget in shared.items() if route != CALLS]
-        yield BudgetedSink(sink, shared[CALLS], *others), SharedBucket(shared[CALLS], *others)
+        budgeted = BudgetedSink(sink, shared[CALLS], *others)
+        if cap is None:
+            yield budgeted, SharedBucket(shared[CALLS], *others)
+        else:
+            # Outside: a token must be used at once, and asking for revisions takes a moment.
+            revisions = SharedRevisions(settings.budget_url.get_secret_value(), account, cap, _wall_clock)
+            yield CappedSink(budgeted, revisions), SharedBucket(shared[CALLS], *others, revisions)
     finally:
         name.release()
 
@@ -89,3 +100,7 @@ def _claimed(name: MemberName) -> str:
 
 def _monotonic() -> Micros:
     return time.monotonic_ns() // 1000
+
+
+def _wall_clock() -> Micros:
+    return time.time_ns() // 1000

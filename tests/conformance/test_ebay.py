@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from connectors.channels.base import ChannelSink
+from connectors.channels.capped import CappedSink, OwnRevisions
 from connectors.channels.ebay import KIND, EbaySettings
 from connectors.channels.kind import CallLimits
 from streams.demo.shops.vendor import TOKEN_PATH
@@ -31,7 +33,8 @@ class EbayBench(VendorBench):
             client_secret=SecretStr(CLIENT_SECRET),
             refresh_token=SecretStr(REFRESH_TOKEN),
         )
-        sink = KIND.make("web", settings, CallLimits(25, 60_000, 20_000, 1.0, self.answer_within_s))
+        bare = KIND.make("web", settings, CallLimits(25, 60_000, 20_000, 1.0, self.answer_within_s))
+        sink = CappedSink(bare, OwnRevisions(settings.daily_revisions("a"), lambda: time.time_ns() // 1000))
         await sink.open()
         try:
             yield sink

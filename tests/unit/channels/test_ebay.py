@@ -9,11 +9,13 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr, ValidationError
 
 from connectors.channels.base import Outcome
-from connectors.channels.ebay import USED_UP, EbaySettings, EbaySink
+from connectors.channels.capped import USED_UP, CappedSink, OwnRevisions
+from connectors.channels.ebay import EbaySettings, EbaySink
 from connectors.channels.ebay_wire import Place, encode, place, read_answer
 from connectors.channels.http import Answered
 from connectors.channels.kind import CallLimits
-from streams.demo.shops.vendor import TOKEN_PATH
+from domain.limits_listing import DAY
+from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import Clock, update
 from tests.fakes.ebay import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, FakeEbay
 
@@ -27,6 +29,11 @@ def settings(address: str, **more: Any) -> EbaySettings:
         refresh_token=SecretStr(REFRESH_TOKEN),
         **more,
     )
+
+
+def capped(stated: EbaySettings, clock: Clock) -> CappedSink:
+    """As it is run without a store."""
+    return CappedSink(EbaySink(stated, CallLimits(25)), OwnRevisions(stated.daily_revisions("a"), clock.wall))
 
 
 @pytest.fixture
@@ -127,9 +134,7 @@ async def test_a_system_error_of_one_listing_is_tried_again(ebay: tuple[FakeEbay
 async def test_the_last_revisions_of_a_day_are_kept_for_stop_sells(ebay: tuple[FakeEbay, str]) -> None:
     fake, address = ebay
     clock = Clock()
-    sink = EbaySink(
-        settings(address, revisions_per_day=5, kept_for_stop_sells=2), CallLimits(25), wall_clock=clock.wall_s
-    )
+    sink = capped(settings(address, revisions_per_day=5, kept_for_stop_sells=2), clock)
     await sink.open()
     outcomes = [(await sink.send([update("A", seq, 9)]))[0].outcome for seq in range(1, 4)]
     assert outcomes == [Outcome.ACCEPTED] * 3
@@ -151,7 +156,7 @@ async def test_the_last_revisions_of_a_day_are_kept_for_stop_sells(ebay: tuple[F
 
 async def test_a_call_that_did_not_arrive_is_no_revision(ebay: tuple[FakeEbay, str]) -> None:
     fake, address = ebay
-    sink = EbaySink(settings(address, revisions_per_day=2, kept_for_stop_sells=0), CallLimits(25))
+    sink = capped(settings(address, revisions_per_day=2, kept_for_stop_sells=0), Clock())
     await sink.open()
     for _ in range(4):
         fake.next_faults.append(fake.throttling(3))
@@ -160,6 +165,24 @@ async def test_a_call_that_did_not_arrive_is_no_revision(ebay: tuple[FakeEbay, s
     (result,) = await sink.send([update("A", 1, 9)])
     await sink.close()
     assert result.outcome is Outcome.ACCEPTED
+
+
+async def test_a_revision_without_an_answer_counts(ebay: tuple[FakeEbay, str]) -> None:
+    fake, address = ebay
+    sink = capped(settings(address, revisions_per_day=2, kept_for_stop_sells=0), Clock())
+    await sink.open()
+    for _ in range(2):
+        fake.next_faults.append(Fault(taken=True, closed=True))
+        assert [one.outcome for one in await sink.send([update("A")])] == [Outcome.UNKNOWN]
+    assert [one.reason for one in await sink.send([update("A")])] == [USED_UP]
+    await sink.close()
+    assert fake.revisions["A"] == 2
+
+
+def test_a_day_of_ebay_begins_when_the_settings_say() -> None:
+    revisions = settings("http://127.0.0.1:1", day_starts_h=7.5).daily_revisions("a")
+    revisions.turn(3 * DAY)
+    assert revisions.ends() == 3 * DAY + DAY * 75 // 240
 
 
 async def test_the_refusal_of_ebay_itself_is_a_rejection(ebay: tuple[FakeEbay, str]) -> None:

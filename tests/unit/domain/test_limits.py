@@ -1,4 +1,4 @@
-"""Limits as channels state them, and the meters and caps that keep to them."""
+"""Limits as channels state them, and the meters that keep to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from domain.facts import SECOND
 from domain.gcra import Gcra
 from domain.limits import BytesPerWindow, CallBudget, CallsPerWindow, RateAndBurst, SerialOnly
-from domain.limits_listing import DAY, DailyRevisions
 
 
 @pytest.mark.parametrize(
@@ -53,39 +52,6 @@ def test_a_budget_is_divided_into_no_more_parts_than_its_smallest_burst() -> Non
 def test_a_budget_without_a_rate_or_with_too_many_is_refused(limits: list[RateAndBurst]) -> None:
     with pytest.raises(ValueError, match="limits of calls or bytes"):
         CallBudget.of(limits)
-
-
-def test_the_last_revisions_of_a_day_are_for_stop_sells() -> None:
-    cap, now = DailyRevisions(250, 50), 3 * DAY
-    for _ in range(200):
-        assert cap.allows("L", now, stop_sell=False)
-        cap.count("L", now)
-    assert not cap.allows("L", now, stop_sell=False)
-    assert cap.allows("other", now, stop_sell=False)
-    for _ in range(50):
-        assert cap.allows("L", now, stop_sell=True)
-        cap.count("L", now)
-    assert not cap.allows("L", now, stop_sell=True)
-
-
-def test_a_new_day_begins_when_the_channel_says_and_not_when_the_clock_is_set_back() -> None:
-    cap = DailyRevisions(2, 1, day_starts=8 * 3_600 * SECOND)
-    now = 5 * DAY
-    cap.count("L", now)
-    assert cap.next_day(now) == 5 * DAY + 8 * 3_600 * SECOND
-    assert not cap.allows("L", cap.next_day(now) - 1, stop_sell=False)
-    assert cap.allows("L", cap.next_day(now), stop_sell=False)
-    cap.count("L", 6 * DAY)
-    assert not cap.allows("L", 4 * DAY, stop_sell=False)
-
-
-def test_listings_beyond_memory_are_left_to_stop_sells() -> None:
-    cap = DailyRevisions(3, 1, max_listings=1)
-    cap.count("A", DAY)
-    assert not cap.allows("B", DAY, stop_sell=False)
-    assert cap.allows("B", DAY, stop_sell=True)
-    with pytest.raises(ValueError, match="kept for stop-sells"):
-        DailyRevisions(5, 5)
 
 
 @pytest.mark.parametrize(
