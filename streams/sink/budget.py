@@ -40,8 +40,9 @@ def metered(
     except ValueError as error:
         raise Misconfigured(f"sink.rate_per_s, sink.burst: {error}") from error
     if settings.budget_url is None:
-        _take_from(bare, OwnMeters(limits, time.monotonic))
-        yield sink, OwnBucket(budgets[CALLS])
+        own = OwnMeters(limits, time.monotonic)
+        _take_from(bare, own)
+        yield sink, OwnBucket(own.budget(CALLS))
         return
     account = settings.budget_account or channel
     name = MemberName(account)

@@ -142,7 +142,7 @@ class Site:
 
     def farewell(self) -> Envelope:
         """What it says when it ends."""
-        nothing = Request(0, 0, False, 0, False, 0)
+        nothing = Request(0, 0, False, 0, False, 0, 0)
         return Envelope(self.name, self.life, nothing, 0, self.run, self.last_run not in ("", self.run))
 
     def _send(self, asked: Envelope | None) -> None:
