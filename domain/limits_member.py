@@ -131,7 +131,10 @@ class Member:
         ``wanted``: for how many calls tokens shall be leased; those that are not used are lost. ``least``: with
         fewer there is nothing to try; all that can be had at once, if that is less.
         """
-        self._wanted, self._least = wanted, min(least, self.most)
+        least = min(least, self.most)
+        if least < self._least:
+            self._retry_at = 0  # the store was asked for more than that
+        self._wanted, self._least = wanted, least
         if self._calls(now):
             return max(1, self._calling_until - now)
         held_back = max(0, self._not_before - now)
@@ -249,7 +252,8 @@ class Member:
             self._unreported = False
         if asked.wanted:
             self._tokens, self._usable_until = reply.granted, self._asked_at + self.terms.use_within
-            self._retry_at = now if reply.granted else now + reply.wait
+            more = asked.least > self._least  # than is wanted by now
+            self._retry_at = now if reply.granted or more else now + reply.wait
 
     def failed(self, now: Micros) -> None:
         """The store did not answer, or not as it should; or there is no connection to it."""
