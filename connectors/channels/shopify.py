@@ -45,7 +45,7 @@ from domain.limits import CallLimit, RateAndBurst
 
 ROUNDS = 3
 NOT_AN_ITEM = "NOT_AN_INVENTORY_ITEM: neither its number nor its global id"
-UNREAD = "CHANGE_FROM_QUANTITY_STALE: more items than can be read in one attempt"
+UNREAD = "CHANGE_FROM_QUANTITY_STALE: more items than one attempt can read"
 RESTLESS = "CHANGE_FROM_QUANTITY_STALE: it changes faster than we set it"
 
 
@@ -111,6 +111,11 @@ class _Attempt:
     def refuse(self, changes: Sequence[Change], refusal: NotTaken) -> None:
         for change in changes:
             self.settle(change, *refusal)
+
+    def leave(self, changes: Sequence[Change]) -> None:
+        """What the attempt does not get to. It has failed only where nothing came of the others either."""
+        for_others = NotTaken(Outcome.LATER, UNREAD)
+        self.refuse(changes, for_others if self.results else NotTaken(Outcome.RETRY, RESTLESS))
 
     def in_order(self) -> list[Result]:
         return [self.results[position] for position in range(len(self.batch))]
@@ -179,7 +184,7 @@ class ShopifySink:
                 changes = await self._adopt(changes, attempt)
             else:
                 changes = await self._set(changes, attempt)
-        self._leave(changes, attempt)
+        attempt.leave(changes)
         return attempt.in_order()
 
     def _as_found(self, change: Change) -> Change:
@@ -200,7 +205,7 @@ class ShopifySink:
             answer = NotTaken(Outcome.RETRY, answer.reason)
         if isinstance(answer, NotTaken):
             attempt.refuse(changes, answer)
-            self._leave(unread, attempt)
+            attempt.leave(unread)
             return []
         if answer is None:
             for change in changes:
@@ -248,14 +253,6 @@ class ShopifySink:
     def _settle(self, attempt: _Attempt, change: Change, outcome: Outcome, reason: str | None) -> None:
         self._drifted.forget(change.inventory_item)
         attempt.settle(change, outcome, reason)
-
-    def _leave(self, changes: Sequence[Change], attempt: _Attempt) -> None:
-        """What this attempt does not get to. What waits to be read has not failed."""
-        for change in changes:
-            if self._drifted.is_unread(change.inventory_item):
-                attempt.settle(change, Outcome.LATER, UNREAD)
-            else:
-                attempt.settle(change, Outcome.RETRY, RESTLESS)
 
     async def _ask_to_set(self, changes: Sequence[Change]) -> EntryErrors | NewKeyNeeded | NotTaken | None:
         """Ask with the key that follows from the changes; with a new one after that failed with the same."""
