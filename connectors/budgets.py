@@ -106,15 +106,16 @@ class SharedBudget:
         """How often the channel refused a call as too fast."""
         return self.member.incidents
 
-    def wait_s(self, wanted: int = 1) -> float:
+    def wait_s(self, wanted: int = 1, least: int = 1) -> float:
         """Seconds until asking again is worth it; 0: ``take`` grants a call now.
 
-        ``wanted``: for how many calls tokens shall be leased; those that are not used are lost.
+        ``wanted``: for how many calls tokens shall be leased; those that are not used are lost. ``least``: fewer
+        are of no use.
 
         Raises ``Exception``: whatever ended the task that keeps in touch; a fault of the program.
         """
         self._require_contact()
-        wait = self.member.wait(self._clock(), wanted)
+        wait = self.member.wait(self._clock(), wanted, least)
         if wait == 0:
             return 0.0
         if wanted:
@@ -130,24 +131,32 @@ class SharedBudget:
         wait = self.member.likely(self._clock())
         return UNKNOWN_WAIT_S if wait is None else wait / SECOND
 
-    async def take_soon(self) -> bool:
-        """Lease a token and use it for a call, to be made at once. False: there is none within ``SOON_S``."""
+    async def take_soon(self, wanted: int = 1, least: int = 1) -> int:
+        """Lease up to ``wanted`` tokens and use them at once. 0: there are fewer than ``least`` within ``SOON_S``.
+
+        All come in one lease. ``least`` above what the budget ever gives at once means as many as that.
+        """
         try:
             async with asyncio.timeout(SOON_S):
-                while not self.take():
-                    wait_s = self.wait_s()
+                while not (taken := self.take(wanted, least)):
+                    wait_s = self.wait_s(wanted, least)
                     if wait_s > SOON_S or self.standing is Standing.WITHOUT:
-                        return False
+                        return 0
                     await asyncio.sleep(wait_s)
-                return True
+                return taken
         except TimeoutError:
-            return False
+            return 0
         finally:
             self.member.wait(self._clock(), 0)  # nothing is wanted any more
 
-    def take(self) -> bool:
-        """Use one call, to be made at once. False: not now."""
-        return self.member.take(self._clock())
+    def take(self, wanted: int = 1, least: int = 1) -> int:
+        """Use up to ``wanted`` calls, to be made at once. 0: there are fewer than ``least`` now."""
+        return self.member.take(self._clock(), wanted, least)
+
+    def lower(self, left: int) -> None:
+        """The channel says that no more than ``left`` calls are left: so it is for all sinks, from now on."""
+        self.member.lower(self._clock(), left)
+        self._due.set()
 
     def ended(self) -> None:
         """The call that was taken is over."""

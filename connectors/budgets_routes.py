@@ -17,9 +17,13 @@ class SharedMeters:
         """Seconds until there will be a token, unless others take it first."""
         return self._budgets[route].likely_s()
 
-    async def take(self, route: str) -> bool:
-        """Lease a token and use it."""
-        return await self._budgets[route].take_soon()
+    async def take(self, route: str, wanted: int = 1, least: int = 1) -> int:
+        """Lease tokens and use them."""
+        return await self._budgets[route].take_soon(wanted, least)
+
+    def lower(self, route: str, left: int) -> None:
+        """No sink of the account makes more calls than that, from now on."""
+        self._budgets[route].lower(left)
 
     def refused(self, route: str, wait_s: float) -> None:
         """All sinks of the account slow down."""

@@ -6,7 +6,8 @@ Numbers are integers below 2**53 and are written with ``%.0f``, since Lua would 
 
 ``run`` names the run of the server that granted last. Another one (restarted, or a replica that took over) may
 not know of the last grants, so its meters count as empty. They do as well when somebody may have called alone: a
-member that was silent comes back, leaves or is forgotten.
+member that was silent comes back, leaves or is forgotten. ``left`` is what the channel says is left (-1: nothing
+new), and lowers the meters to that.
 
 ``told`` is the largest share that a member may believe to have. The sum of all never exceeds the whole: somebody
 new waits until the others have confirmed that they know of their smaller shares.
@@ -44,7 +45,7 @@ class Answer(NamedTuple):
     status: Status
     granted: int
     wait: int
-    """Until there is one more token than those that were granted."""
+    """Until there is one more token than those that were granted; where none was, until there are ``least``."""
     share: int
     now: int
     live: int
@@ -56,8 +57,9 @@ local key, op, name, life, run = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local a = {}
 for i = 5, #ARGV do a[i - 4] = tonumber(ARGV[i]) end
 local wanted, deadline, holds, fresh, refused, retry_after, calling = a[1], a[2], a[3], a[4], a[5], a[6], a[7]
-local late, silent_after, alone_after, forget_after = a[8], a[9], a[10], a[11]
-local parts, serial = a[12], a[13]
+local least, left = a[8], a[9]
+local late, silent_after, alone_after, forget_after = a[10], a[11], a[12], a[13]
+local parts, serial = a[14], a[15]
 local SHARES, SLOWEST, RECOVERY, INCIDENT = %(shares)d, %(slowest)d, %(recovery)d, %(incident)d
 local grace = math.max(alone_after, serial)
 local clock = %(clock)s
@@ -96,11 +98,12 @@ if now > lost_until then
   lost = 0
 end
 local meters, born = {}, number('born', now)
-for i = 14, #a, 2 do
+for i = 16, #a, 2 do
   local m = {interval = a[i], tolerance = a[i + 1], field = 't' .. #meters}
   m.arrival = number(m.field, now + m.tolerance + grace)
   if m.arrival > now + m.tolerance + grace then m.arrival = now + m.tolerance end
   if empties or refused == 1 then m.arrival = math.max(m.arrival, now + m.tolerance) end
+  if left >= 0 then m.arrival = math.max(m.arrival, now + m.tolerance - left * m.interval) end
   meters[#meters + 1] = m
 end
 if op == 'leave' then
@@ -178,9 +181,11 @@ for _, m in ipairs(meters) do
   m.cost, m.spare = interval, tolerance
   granted = math.max(0, math.min(granted, math.floor((now + tolerance - m.start) / interval)))
 end
+if granted < least then granted = 0 end
+local more = granted > 0 and 1 or math.max(1, least)
 for _, m in ipairs(meters) do
   local arrival = m.start + granted * m.cost
-  wait = math.max(wait, arrival + m.cost - m.spare - now)
+  wait = math.max(wait, arrival + more * m.cost - m.spare - now)
   put(m.field, granted > 0 and arrival or m.arrival)
 end
 if granted > 0 and serial > 0 then holder = name; open_until = now + late + serial end

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from connectors.budgets import SharedBudget
-from connectors.channels.base import ChannelSink, Limits, Outcome, Result, Update, same_answer
+from connectors.channels.base import ChannelSink, Limits, Outcome, Result, Update, refusal_s, same_answer
 
 NO_TOKEN = "NO_TOKEN"
 
@@ -83,9 +83,9 @@ class BudgetedSink:
             results = await self._sink.send(carried)
         finally:
             self._budget.ended()
-        asked = [result.retry_after_s for result in results if result.retry_after_s is not None]
-        if asked:
-            self._budget.refused(max(asked))
+        asked = refusal_s(results)
+        if asked is not None:
+            self._budget.refused(asked)
         return [*results, *same_answer(batch[len(carried) :], Outcome.LATER, NO_TOKEN)]
 
     async def close(self) -> None:

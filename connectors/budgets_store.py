@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from connectors.budgets_connection import StoreConnection
 from connectors.budgets_script import MAX_PARTS, Answer, Script, Status, script
 from domain.facts import SECOND, Micros
+from domain.gcra import LARGEST_BURST
 from domain.limits import CallBudget
 from domain.limits_member import Request, Terms
 
@@ -67,6 +68,7 @@ class BudgetStore(StoreConnection):
             *(self._key, "lease", self._name, self._life, self._run),
             *(request.wanted, server + request.void_after - received),
             *(request.holds, int(self._fresh), int(request.refused), request.retry_after, int(request.calling)),
+            *(request.least, -1 if request.left is None else min(request.left, LARGEST_BURST)),
             *self._terms,
         )
         async with asyncio.timeout(self._timeout_s):
@@ -84,7 +86,7 @@ class BudgetStore(StoreConnection):
         if self._connection is None:
             await self.connect()
         async with asyncio.timeout(self._timeout_s):
-            nothing = (0, 0, 0, int(self._fresh), 0, 0, 0)
+            nothing = (0, 0, 0, int(self._fresh), 0, 0, 0, 0, -1)
             await self._evaluate((self._key, "leave", self._name, self._life, self._run, *nothing, *self._terms))
 
 

@@ -82,13 +82,17 @@ class Gcra(NamedTuple):
         granted = max(0, min(wanted, (now + self.tolerance - start) // self.interval))
         return granted, start + granted * self.interval
 
-    def wait(self, arrival: Micros, now: Micros) -> Micros:
-        """Microseconds until one call is allowed; 0 when it is allowed now."""
-        return max(0, max(arrival, now) + self.interval - self.tolerance - now)
+    def wait(self, arrival: Micros, now: Micros, calls: int = 1) -> Micros:
+        """Microseconds until so many calls are allowed at once; 0 when they are allowed now."""
+        return max(0, max(arrival, now) + calls * self.interval - self.tolerance - now)
 
     def emptied(self, arrival: Micros, now: Micros) -> Micros:
         """The arrival time of a budget of which nothing is left at ``now``; more than that is never owed."""
-        return max(arrival, now + self.tolerance)
+        return self.lowered(arrival, now, 0)
+
+    def lowered(self, arrival: Micros, now: Micros, left: int) -> Micros:
+        """The arrival time of a budget of which no more than ``left`` calls are left at ``now``; never more."""
+        return max(arrival, now + self.tolerance - left * self.interval)
 
 
 class Slowdown(NamedTuple):

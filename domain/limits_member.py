@@ -46,7 +46,11 @@ class Standing(Enum):
 
 
 class Request(NamedTuple):
-    """What to ask of the store. ``void_after``: when it must not be carried out any more, in our time."""
+    """What to ask of the store. ``void_after``: when it must not be carried out any more, in our time.
+
+    ``least``: fewer of the ``wanted`` tokens are of no use. ``left``: how many the channel says are left; None: it
+    said nothing new.
+    """
 
     wanted: int
     holds: int
@@ -54,10 +58,15 @@ class Request(NamedTuple):
     retry_after: Micros
     calling: bool
     void_after: Micros
+    least: int = 1
+    left: int | None = None
 
 
 class Reply(NamedTuple):
-    """What the store said: tokens, the wait until there is one more, and the share for when it will be gone."""
+    """What the store said: tokens, the wait until there is one more, and the share for when it will be gone.
+
+    Where no token was granted, the wait is until there are ``least``.
+    """
 
     granted: int
     wait: Micros
@@ -81,6 +90,8 @@ class Member:
     _asked_at: Micros = field(init=False, default=0)
     _lost_at: Micros = field(init=False, default=0)
     _wanted: int = field(init=False, default=0)
+    _least: int = field(init=False, default=1)
+    _left: int | None = field(init=False, default=None)
     _retry_at: Micros = field(init=False, default=0)
     _likely_at: Micros = field(init=False, default=0)
     _heartbeat_at: Micros = field(init=False, default=0)
@@ -108,18 +119,28 @@ class Member:
 
     # -- calls
 
-    def wait(self, now: Micros, wanted: int = 1) -> Micros | None:
+    @property
+    def most(self) -> int:
+        """How many calls can be had at once, if nothing else is used."""
+        bursts = [meter.used_within(self.terms.use_within).burst for meter in self.budget.meters]
+        return 1 if self.budget.serial else min(self.lease, *bursts)
+
+    def wait(self, now: Micros, wanted: int = 1, least: int = 1) -> Micros | None:
         """Microseconds until a call is worth trying; 0: ``take`` grants it now; None: nobody can say.
 
-        ``wanted``: for how many calls tokens shall be leased; those that are not used are lost.
+        ``wanted``: for how many calls tokens shall be leased; those that are not used are lost. ``least``: with
+        fewer there is nothing to try; all that can be had at once, if that is less.
         """
-        self._wanted = wanted
+        least = min(least, self.most)
+        if least < self._least:
+            self._retry_at = 0  # the store was asked for more than that
+        self._wanted, self._least = wanted, least
         if self._calls(now):
             return max(1, self._calling_until - now)
         held_back = max(0, self._not_before - now)
         standing = self.standing(now)
         if standing is Standing.SHARED:
-            if self._tokens and now <= self._usable_until and not held_back:
+            if self._usable(now) and not held_back:
                 return 0
             return max(held_back, self._retry_at - now, 1)
         if standing is Standing.WITHOUT:
@@ -128,7 +149,7 @@ class Member:
             return max(held_back, self._alone_from - now)
         if self._asked is not None:
             return max(held_back, 1)
-        waits = [meter.wait(at, now) for meter, at in self._alone(now)]
+        waits = [meter.wait(at, now, min(self._least, meter.burst)) for meter, at in self._alone(now)]
         return max(held_back, *waits)
 
     def likely(self, now: Micros) -> Micros | None:
@@ -140,18 +161,31 @@ class Member:
             return max(0, self._not_before - now, self._likely_at - now)
         return self.wait(now, 0)
 
-    def take(self, now: Micros) -> bool:
-        """Use one call, to be made at once. False: not now."""
-        if self.wait(now, self._wanted) != 0:
-            return False
+    def take(self, now: Micros, wanted: int = 1, least: int = 1) -> int:
+        """Use up to ``wanted`` calls, to be made at once. 0: there are fewer than ``least`` now."""
+        if self.wait(now, self._wanted, least) != 0:
+            return 0
+        taken = min(wanted, self.most)
         if self.shared:
-            self._tokens -= 1
+            taken = min(taken, self._tokens)
+            self._tokens -= taken
         else:
-            self._arrivals = [meter.take(at, now, 1)[1] for meter, at in self._alone(now)]
+            meters = self._alone(now)
+            taken = min(meter.take(at, now, taken)[0] for meter, at in meters)
+            self._arrivals = [meter.take(at, now, taken)[1] for meter, at in meters]
         if self.budget.serial:
             self._calling_until = now + self.budget.serial
         self._wanted = 0
-        return True
+        return taken
+
+    def lower(self, now: Micros, left: int) -> None:
+        """The channel says that no more than ``left`` calls are left to all of us: the budget is lowered to it."""
+        if self.shared:
+            self._left = left if self._left is None else min(self._left, left)
+        elif self._arrivals is not None:
+            # Of a share of the rate it is the same share that is left, so that the documented meter decides.
+            pairs = zip(self.budget.meters, self._arrivals, strict=True)
+            self._arrivals = [meter.lowered(at, now, left) for meter, at in pairs]
 
     def ended(self, now: Micros) -> None:
         """The call that was taken is over."""
@@ -188,7 +222,10 @@ class Member:
             max(0, self._not_before - now) if self._unreported else 0,
             self._calls(now),
             now + self.timeout,
+            min(self._least, wanted),
+            self._left,
         )
+        self._left = None
         self._asked_at = now
         return self._asked
 
@@ -197,7 +234,7 @@ class Member:
         if not self.shared:
             # Nobody but us may know of a call made alone: it has to end before the store hands out calls again.
             return max(now, self._calling_until)
-        if self._unreported:
+        if self._unreported or self._left is not None:
             return now
         if self._wanted and not self._calls(now) and not self._usable(now):
             return min(self._heartbeat_at, max(self._retry_at, self._not_before))
@@ -215,7 +252,8 @@ class Member:
             self._unreported = False
         if asked.wanted:
             self._tokens, self._usable_until = reply.granted, self._asked_at + self.terms.use_within
-            self._retry_at = now if reply.granted else now + reply.wait
+            more = asked.least > self._least  # than is wanted by now
+            self._retry_at = now if reply.granted or more else now + reply.wait
 
     def failed(self, now: Micros) -> None:
         """The store did not answer, or not as it should; or there is no connection to it."""
@@ -224,11 +262,11 @@ class Member:
             self._lost_at = max(now, self._asked.void_after)
         elif self.shared:
             self._lost_at = now
-        self._asked, self.shared, self._tokens, self._retry_at = None, False, 0, 0
+        self._asked, self.shared, self._tokens, self._retry_at, self._left = None, False, 0, 0, None
 
     def turned_away(self) -> None:
         """The store did not take us among the members, so that we have no share of anything."""
-        self._asked, self.shared, self._tokens, self.share = None, False, 0, 0
+        self._asked, self.shared, self._tokens, self.share, self._left = None, False, 0, 0, None
 
     # -- within
 
@@ -236,7 +274,7 @@ class Member:
         return now < self._calling_until
 
     def _usable(self, now: Micros) -> bool:
-        return self._tokens > 0 and now <= self._usable_until
+        return self._tokens >= self._least and now <= self._usable_until
 
     def _alone(self, now: Micros) -> list[tuple[Gcra, Micros]]:
         """Our part of each meter with its arrival time. It is empty when we begin."""

@@ -18,17 +18,24 @@ class OwnBudget:
     _slowdown: Slowdown = field(init=False, default_factory=Slowdown)
     _not_before: Micros = field(init=False, default=0)
 
-    def wait(self, now: Micros) -> Micros:
-        """Microseconds until a call is allowed; 0: it is allowed now."""
-        waits = [meter.wait(at, now) for meter, at in self._meters(now)]
+    def wait(self, now: Micros, calls: int = 1) -> Micros:
+        """Microseconds until so many calls are allowed at once (all there can be, if fewer); 0: they are now."""
+        waits = [meter.wait(at, now, min(calls, meter.burst)) for meter, at in self._meters(now)]
         return max(0, self._not_before - now, *waits)
 
-    def take(self, now: Micros) -> bool:
-        """Use one call, to be made at once. False: not now."""
-        if self.wait(now) > 0:
-            return False
-        self._arrivals = [meter.take(at, now, 1)[1] for meter, at in self._meters(now)]
-        return True
+    def take(self, now: Micros, wanted: int = 1, least: int = 1) -> int:
+        """Use up to ``wanted`` calls, to be made at once. 0: there are fewer than ``least`` now."""
+        if self.wait(now, least) > 0:
+            return 0
+        meters = self._meters(now)
+        taken = min(meter.take(at, now, wanted)[0] for meter, at in meters)
+        self._arrivals = [meter.take(at, now, taken)[1] for meter, at in meters]
+        return taken
+
+    def lower(self, now: Micros, left: int) -> None:
+        """The channel says that no more than ``left`` calls are left: so be it, and never more."""
+        meters = zip(self.budget.meters, self._meters(now), strict=True)
+        self._arrivals = [meter.lowered(at, now, left) for meter, (_, at) in meters]
 
     def refused(self, now: Micros, retry_after: Micros = 0) -> None:
         """The channel refused a call as too fast: nothing is left, and the rate is halved for a while."""

@@ -61,6 +61,8 @@ class Limits(NamedTuple):
 
 
 REASON_CHARS = 200
+COST_BUCKET = "COST_BUCKET"
+"""The reason of a call that was not made because our own meter held too little for it."""
 
 
 class ChannelSink(Protocol):
@@ -110,6 +112,15 @@ def same_answer(
     """One answer for every update of a batch."""
     stated = None if reason is None else in_one_line(reason)
     return [Result(update.listing, update.publish_seq, outcome, stated, retry_after_s) for update in batch]
+
+
+def refusal_s(results: Sequence[Result]) -> float | None:
+    """The longest wait with which the channel refused something as too fast; None: it refused nothing so.
+
+    That our own meter held too little is no refusal: nobody was too fast.
+    """
+    refusals = (one for one in results if one.reason != COST_BUCKET)
+    return max((one.retry_after_s for one in refusals if one.retry_after_s is not None), default=None)
 
 
 def too_large(batch: Sequence[Update]) -> list[Result]:

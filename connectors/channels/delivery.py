@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from connectors.channels.answers import Acknowledge, Answer, as_answered, as_expired, require_one_each
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
-from connectors.channels.base import ChannelSink, Outcome, Result, Update
+from connectors.channels.base import ChannelSink, Outcome, Result, Update, refusal_s
 from connectors.channels.bulk import BULK_FROM, BulkRoute
 from connectors.channels.latest import ACCEPTED, LatestSettled
 from connectors.channels.rate import CallBucket
@@ -267,7 +267,7 @@ class Delivery:
         self.tallies.failed_calls += 1
         now = self.monotonic()
         asked = max((result.retry_after_s for result in results if result.retry_after_s is not None), default=None)
-        if asked is not None:
+        if refusal_s(results) is not None:
             self.tallies.throttled += 1
             self.bucket.empty(now)
         pause = self.backoff.after_failure(asked)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.facts import SECOND, Micros
-from domain.limits import CallBudget
 from domain.limits_own import OwnBudget
 
 
@@ -37,8 +36,8 @@ class CallBucket(Protocol):
 class OwnBucket:
     """The limits of single calls, kept by this process alone. The bucket starts full."""
 
-    def __init__(self, budget: CallBudget) -> None:
-        self._budget = OwnBudget(budget)
+    def __init__(self, budget: OwnBudget) -> None:
+        self._budget = budget
 
     @property
     def degraded(self) -> bool:

@@ -8,6 +8,7 @@ whatever made it tries again. So bulk waits, and what is urgent never waits for 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -25,6 +26,10 @@ BULK = "bulk"
 """The route of everything that a bulk needs, where the vendor documents no limits of its operations."""
 NO_TOKEN = "NO_TOKEN"
 
+SOON: Micros = SECOND // 2
+"""How long a call may wait for its tokens."""
+CLOCK_STEP_S = 0.001
+
 USUAL_BULK: tuple[CallLimit, ...] = (RateAndBurst(5, SECOND, 10),)
 """Ours, for it."""
 
@@ -36,8 +41,12 @@ class RouteMeters(Protocol):
         """Seconds until there will be a token, unless others take it first. Takes none."""
         ...
 
-    async def take(self, route: str) -> bool:
-        """Use one call, to be made at once. False: there is no token soon."""
+    async def take(self, route: str, wanted: int = 1, least: int = 1) -> int:
+        """Use up to ``wanted`` calls, to be made at once. 0: there are fewer tokens than ``least`` soon."""
+        ...
+
+    def lower(self, route: str, left: int) -> None:
+        """The channel says that no more than ``left`` calls are left. Never raises what is left; no refusal."""
         ...
 
     def refused(self, route: str, wait_s: float) -> None:
@@ -68,9 +77,23 @@ class OwnMeters:
         """Seconds until there will be a token."""
         return self._budgets[route].wait(self._now()) / SECOND
 
-    async def take(self, route: str) -> bool:
-        """Use one call if there is a token now."""
-        return self._budgets[route].take(self._now())
+    async def take(self, route: str, wanted: int = 1, least: int = 1) -> int:
+        """Use calls when there are tokens within ``SOON``."""
+        budget = self._budgets[route]
+        wait = budget.wait(self._now(), least)
+        if wait > SOON:
+            return 0
+        if wait > 0:
+            await asyncio.sleep(wait / SECOND + CLOCK_STEP_S)
+        return budget.take(self._now(), wanted, least)
+
+    def lower(self, route: str, left: int) -> None:
+        """No more is left than the channel says."""
+        self._budgets[route].lower(self._now(), left)
+
+    def budget(self, route: str) -> OwnBudget:
+        """The budget of a route, for whoever takes tokens of it besides."""
+        return self._budgets[route]
 
     def refused(self, route: str, wait_s: float) -> None:
         """Nothing is left, and the rate is halved for a while."""

@@ -2,7 +2,7 @@
 
 One attempt takes a call, and up to ``ROUNDS`` when entries are refused: then the others are set without them.
 Where the shop shows something else than we believe, its value is read and taken over as the expected one, and the
-result says so.
+result says so. What the most urgent update needs comes first, because the first call is always paid for.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from connectors.channels.base import Limits, Outcome, Result, Update, too_large
 from connectors.channels.http import HttpCaller
 from connectors.channels.http_status import NotTaken
 from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.routes import SOON, OwnMeters, RouteMeters
 from connectors.channels.shopify_answer import (
     EntryErrors,
     NewKeyNeeded,
     quantities_read,
     set_result,
 )
-from connectors.channels.shopify_calls import PricedCalls
-from connectors.channels.shopify_cost import FIRST_MUTATION_COST
+from connectors.channels.shopify_calls import POINTS_OF_TOKEN, PricedCalls
+from connectors.channels.shopify_drift import Drifted
 from connectors.channels.shopify_wire import (
     API_VERSION,
     LOCATION_GID,
@@ -44,7 +45,7 @@ from domain.limits import CallLimit, RateAndBurst
 
 ROUNDS = 3
 NOT_AN_ITEM = "NOT_AN_INVENTORY_ITEM: neither its number nor its global id"
-UNREAD = "CHANGE_FROM_QUANTITY_STALE: more items than the bucket lets us read in one attempt"
+UNREAD = "CHANGE_FROM_QUANTITY_STALE: more items than one attempt can read"
 RESTLESS = "CHANGE_FROM_QUANTITY_STALE: it changes faster than we set it"
 
 
@@ -86,12 +87,12 @@ class ShopifySettings(KindSettings):
         return self
 
     def attempt_s(self, calls: CallLimits) -> float:
-        """A mutation, a read and a token for each round."""
-        return 3 * ROUNDS * calls.call_timeout_s
+        """A mutation, the same with a new key, and a read for each round, with the wait for their points."""
+        return 3 * ROUNDS * (calls.call_timeout_s + SOON / SECOND)
 
     def call_limits(self, calls: CallLimits) -> Mapping[str, tuple[CallLimit, ...]]:
-        """Points, in attempts: each reserves those of one mutation. What it costs more is seen in the answers."""
-        of_one = round(FIRST_MUTATION_COST)
+        """Points, in tokens of a mutation's: an attempt takes one, and more for each further call."""
+        of_one = POINTS_OF_TOKEN
         return {CALLS: (RateAndBurst(self.points_per_s, of_one * SECOND, self.points_burst // of_one),)}
 
 
@@ -110,6 +111,11 @@ class _Attempt:
     def refuse(self, changes: Sequence[Change], refusal: NotTaken) -> None:
         for change in changes:
             self.settle(change, *refusal)
+
+    def leave(self, changes: Sequence[Change]) -> None:
+        """What the attempt does not get to. It has failed only where nothing came of the others either."""
+        for_others = NotTaken(Outcome.LATER, UNREAD)
+        self.refuse(changes, for_others if self.results else NotTaken(Outcome.RETRY, RESTLESS))
 
     def in_order(self) -> list[Result]:
         return [self.results[position] for position in range(len(self.batch))]
@@ -136,12 +142,19 @@ class ShopifySink:
             self._http, _tokens(settings, self._http), header="X-Shopify-Access-Token", prefix=""
         )
         endpoint = f"{settings.url.rstrip('/')}/admin/api/{API_VERSION}/graphql.json"
-        self._calls = PricedCalls(authorized, endpoint, calls.longest_retry_after_s, monotonic)
+        own = OwnMeters(settings.call_limits(calls), monotonic)
+        self._calls = PricedCalls(authorized, endpoint, calls.longest_retry_after_s, monotonic, own)
+        self._drifted = Drifted()
+        self._failed_request = b""
 
     @property
     def limits(self) -> Limits:
         """What one call may carry."""
         return self._limits
+
+    def metered_by(self, meters: RouteMeters) -> None:
+        """Take the tokens of every further call of an attempt from these; before the first call."""
+        self._calls.meters = meters
 
     async def open(self) -> None:
         """Prepare the connection pool."""
@@ -158,73 +171,104 @@ class ShopifySink:
         changes: list[Change] = []
         for position, update in enumerate(batch):
             item = inventory_item(update.listing)
-            change = Change(position, update, item or "", update.expected_previous)
             if item is None:
-                attempt.settle(change, Outcome.REJECTED, NOT_AN_ITEM)
+                attempt.settle(Change(position, update, "", None), Outcome.REJECTED, NOT_AN_ITEM)
             else:
-                changes.append(change)
+                changes.append(self._as_found(Change(position, update, item, update.expected_previous)))
         if len(set_quantities(changes, self._location, self._channel)) > self._limits.max_bytes:
             return too_large(batch)
-        for _ in range(ROUNDS):
+        for _ in range(2 * ROUNDS):
             if not changes:
                 break
-            changes = await self._set(changes, attempt)
-        attempt.refuse(changes, NotTaken(Outcome.RETRY, RESTLESS))
+            if self._drifted.is_unread(changes[0].inventory_item):
+                changes = await self._adopt(changes, attempt)
+            else:
+                changes = await self._set(changes, attempt)
+        attempt.leave(changes)
         return attempt.in_order()
 
+    def _as_found(self, change: Change) -> Change:
+        """The change, expecting what an attempt before has read."""
+        if change.expected is None:
+            self._drifted.forget(change.inventory_item)
+        shown = self._drifted.shown(change.inventory_item)
+        return change if shown is None else _adopted(change, shown)
+
     async def _set(self, changes: list[Change], attempt: _Attempt) -> list[Change]:
-        """One round. Returns what is to be set in the next one."""
-        answer = await self._ask_to_set(changes, None)
+        """Set what need not be read before. Returns what is to be done after that."""
+        unread = [one for one in changes if self._drifted.is_unread(one.inventory_item)]
+        changes = [one for one in changes if not self._drifted.is_unread(one.inventory_item)]
+        answer = await self._ask_to_set(changes)
         if isinstance(answer, NewKeyNeeded):
-            answer = await self._ask_to_set(changes, self._new_key())
+            answer = await self._ask_to_set(changes)
         if isinstance(answer, NewKeyNeeded):
             answer = NotTaken(Outcome.RETRY, answer.reason)
         if isinstance(answer, NotTaken):
             attempt.refuse(changes, answer)
+            attempt.leave(unread)
             return []
         if answer is None:
             for change in changes:
-                attempt.settle(change, Outcome.ACCEPTED, change.reason)
-            return []
+                self._settle(attempt, change, Outcome.ACCEPTED, change.reason)
+            return unread
         for position, reason in answer.rejected.items():
-            attempt.settle(changes[position], Outcome.REJECTED, reason)
-        again = [one for at, one in enumerate(changes) if at not in answer.rejected and at not in answer.stale]
-        return again + await self._adopt([changes[at] for at in sorted(answer.stale)], attempt)
+            self._settle(attempt, changes[position], Outcome.REJECTED, reason)
+        for position in answer.stale:
+            self._drifted.found(changes[position].inventory_item, None)
+        left = [one for at, one in enumerate(changes) if at not in answer.rejected]
+        return sorted(left + unread, key=lambda one: one.position)
 
-    async def _adopt(self, stale: list[Change], attempt: _Attempt) -> list[Change]:
-        """Read what the shop shows for these and expect that. What it shows already is accepted."""
-        if not stale:
-            return []
-        readable = self._calls.readable
-        attempt.refuse([one for at, one in enumerate(stale) if at >= readable], NotTaken(Outcome.RETRY, UNREAD))
-        stale = [one for at, one in enumerate(stale) if at < readable]
-        content = await self._calls.read(read_quantities(stale, self._location), len(stale))
+    async def _adopt(self, changes: list[Change], attempt: _Attempt) -> list[Change]:
+        """Read what the shop shows for the unread ones, and expect that. What it shows already is accepted.
+
+        Returns what is to be done after that.
+        """
+        unread = [one for one in changes if self._drifted.is_unread(one.inventory_item)]
+        asked, content = await self._calls.read(
+            len(unread), lambda items: read_quantities(unread[:items], self._location)
+        )
         shown = quantities_read(content) if isinstance(content, dict) else None
         if shown is None:
-            unread = content if isinstance(content, NotTaken) else NotTaken(Outcome.RETRY, "ANSWER_UNREADABLE")
+            unknown = content if isinstance(content, NotTaken) else NotTaken(Outcome.RETRY, "ANSWER_UNREADABLE")
             # Reading changes nothing: whatever happened to it, the quantities are as they were.
-            attempt.refuse(stale, unread._replace(outcome=Outcome.RETRY))
+            attempt.refuse(changes, unknown._replace(outcome=Outcome.RETRY))
             return []
-        adopted = []
-        for change in stale:
+        read = {one.position for one in unread[:asked]}
+        left = []
+        for change in changes:
             current = shown.get(change.inventory_item)
-            if current is None:
-                attempt.settle(change, Outcome.REJECTED, "NOT_STOCKED: the item has no level at the location")
+            if change.position not in read:
+                left.append(change)
+            elif current is None:
+                reason = "NOT_STOCKED: the item has no level at the location"
+                self._settle(attempt, change, Outcome.REJECTED, reason)
             elif current == change.update.quantity:
                 reason = f"DRIFT: it showed {current} already"
-                attempt.settle(change._replace(expected=current), Outcome.ACCEPTED, reason)
+                self._settle(attempt, change._replace(expected=current), Outcome.ACCEPTED, reason)
             else:
-                believed = change.update.expected_previous
-                reason = f"DRIFT: it showed {current}, we believed {believed}"
-                adopted.append(change._replace(expected=current, reason=reason))
-        return adopted
+                self._drifted.found(change.inventory_item, current)
+                left.append(_adopted(change, current))
+        return left
 
-    async def _ask_to_set(
-        self, changes: Sequence[Change], new_key: str | None
-    ) -> EntryErrors | NewKeyNeeded | NotTaken | None:
-        body = set_quantities(changes, self._location, self._channel, new_key)
+    def _settle(self, attempt: _Attempt, change: Change, outcome: Outcome, reason: str | None) -> None:
+        self._drifted.forget(change.inventory_item)
+        attempt.settle(change, outcome, reason)
+
+    async def _ask_to_set(self, changes: Sequence[Change]) -> EntryErrors | NewKeyNeeded | NotTaken | None:
+        """Ask with the key that follows from the changes; with a new one after that failed with the same."""
+        body = request = set_quantities(changes, self._location, self._channel)
+        if request == self._failed_request:
+            body = set_quantities(changes, self._location, self._channel, self._new_key())
         content = await self._calls.mutate(body, len(changes))
-        return content if isinstance(content, NotTaken) else set_result(content, len(changes))
+        result = content if isinstance(content, NotTaken) else set_result(content, len(changes))
+        if isinstance(result, NewKeyNeeded):
+            self._failed_request = request
+        return result
+
+
+def _adopted(change: Change, shown: int) -> Change:
+    reason = f"DRIFT: it showed {shown}, we believed {change.update.expected_previous}"
+    return change._replace(expected=shown, reason=reason)
 
 
 def _tokens(settings: ShopifySettings, http: HttpCaller) -> TokenSource:

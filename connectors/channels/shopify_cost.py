@@ -7,10 +7,17 @@ did not use, and the bucket fills at ``restoreRate`` points a second. Every answ
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 FIRST_MUTATION_COST = 10.0
 """A mutation costs 10 points until an answer says otherwise ("Shopify API limits")."""
+
+
+class Told(NamedTuple):
+    """Points that are left after a query, and what it cost; None where an answer does not say that."""
+
+    available: float
+    requested: float | None
 
 
 @dataclass(slots=True)
@@ -23,20 +30,15 @@ class CostBucket:
     _restore_per_s: float = 0.0
     _told_at: float = 0.0
 
-    @property
-    def maximum(self) -> float:
-        """What a full bucket holds; infinite before the first answer."""
-        return self._maximum
-
     def wait_s(self, cost: float, now: float) -> float:
         """Seconds until this cost is in the bucket; a cost that never fits waits for a full one."""
-        lacking = min(cost, self._maximum) - self._left(now)
+        lacking = min(cost, self._maximum) - self.left(now)
         if lacking <= 0:
             return 0.0
         return lacking / self._restore_per_s
 
-    def learn(self, answer: dict[str, Any], now: float) -> float | None:
-        """Take over what an answer tells; returns the requested cost, None when it tells nothing (new)."""
+    def learn(self, answer: dict[str, Any], now: float) -> Told | None:
+        """Take over what an answer tells, and return it; None when it tells nothing."""
         cost = _object(_object(answer, "extensions"), "cost")
         status = _object(cost, "throttleStatus")
         numbers = [_number(status.get(name)) for name in ("currentlyAvailable", "maximumAvailable", "restoreRate")]
@@ -44,9 +46,10 @@ class CostBucket:
         if available is None or maximum is None or restore is None or restore <= 0:
             return None
         self._available, self._maximum, self._restore_per_s, self._told_at = available, maximum, restore, now
-        return _number(cost.get("requestedQueryCost"))
+        return Told(available, _number(cost.get("requestedQueryCost")))
 
-    def _left(self, now: float) -> float:
+    def left(self, now: float) -> float:
+        """Points that are left; infinite before the first answer."""
         return min(self._maximum, self._available + (now - self._told_at) * self._restore_per_s)
 
 

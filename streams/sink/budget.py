@@ -44,9 +44,10 @@ def metered(
         raise Misconfigured(f"sink.rate_per_s, sink.burst: {error}") from error
     cap = configuration.own.daily_revisions(secrets.token_hex(8))
     if settings.budget_url is None:
-        _take_from(bare, OwnMeters(limits, time.monotonic))
+        own = OwnMeters(limits, time.monotonic)
+        _take_from(bare, own)
         capped = sink if cap is None else CappedSink(sink, OwnRevisions(cap, _wall_clock))
-        yield capped, OwnBucket(budgets[CALLS])
+        yield capped, OwnBucket(own.budget(CALLS))
         return
     account = settings.budget_account or channel
     name = MemberName(account)

@@ -110,6 +110,9 @@ class Account:
         empties |= self._lost_expired(now)
         if empties or request.refused:
             self._empty(now)
+        if request.left is not None:
+            meters = zip(self.budget.meters, self.arrivals, strict=True)
+            self.arrivals = [meter.lowered(at, now, request.left) for meter, at in meters]
         self.run = asked.run
         others = sum(row.told for row in rows.values())
         silent = sum(row.told for row in rows.values() if now - row.seen > silent_after)
@@ -147,13 +150,13 @@ class Account:
                 self.holder, self.open_until = None, 0
             if (empties or inherits) and not request.calling:
                 self.open_until = max(self.open_until, now + late + serial)
-        granted, wait = self._grant(request.wanted, live, factor, now)
+        granted, wait = self._grant(request.wanted, request.least, live, factor, now)
         if granted and serial:
             self.holder, self.open_until = name, now + late + serial
         self.rows = {**rows, name: Row(asked.life, me.joined, now, max(request.holds, share))}
         return Answer(Status.SERVED, granted, wait, share, now, live, factor)
 
-    def _grant(self, wanted: int, live: int, factor: int, now: Micros) -> tuple[int, Micros]:
+    def _grant(self, wanted: int, least: int, live: int, factor: int, now: Micros) -> tuple[int, Micros]:
         granted, wait = wanted, max(0, self.not_before - now)
         if self.budget.serial:
             granted, wait = min(granted, 1), max(wait, self.open_until - now)
@@ -167,9 +170,12 @@ class Account:
             meter = (part or documented).used_within(self.terms.use_within).slowed(factor)
             metered.append(meter)
             granted = meter.take(arrival, now, granted)[0]
+        if granted < least:
+            granted = 0
+        more = 1 if granted else max(1, least)
         for index, meter in enumerate(metered):
             after = meter.take(self.arrivals[index], now, granted)[1]
-            wait = max(wait, meter.wait(after, now))
+            wait = max(wait, meter.wait(after, now, more))
             if granted:
                 self.arrivals[index] = after
         return granted, wait

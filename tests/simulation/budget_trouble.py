@@ -16,11 +16,17 @@ WITH_A_REPLICA = ("stale", "stale", "slow", "killed", "left", "both")
 
 
 def troubled(
-    seed: int, budget: CallBudget, kinds: tuple[str, ...], lasts: Micros = LASTS, terms: Terms = TERMS
+    seed: int,
+    budget: CallBudget,
+    kinds: tuple[str, ...],
+    lasts: Micros = LASTS,
+    terms: Terms = TERMS,
+    *,
+    lease: int = 1,
 ) -> World:
     """A world in which things of these kinds go wrong, several times and at the same time."""
     random = Random(seed)
-    world = World(seed, budget, terms, random.randrange(1, 6), lasts)
+    world = World(seed, budget, terms, random.randrange(1, 6), lasts, lease=lease)
     for _ in range(random.randrange(1, 5)):
         since = BEGIN + random.randrange(2 * SECOND, lasts)
         until = since + random.choice([SECOND // 10, SECOND, 5 * SECOND, 15 * SECOND])

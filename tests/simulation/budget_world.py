@@ -17,6 +17,7 @@ from connectors.budgets_script import Answer, Status
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget
 from domain.limits_member import Member, Reply, Request, Standing, Terms
+from tests.simulation.budget_channel import ChannelBucket
 from tests.simulation.budget_store import Account, Envelope
 
 TIMEOUT: Micros = 200_000
@@ -85,9 +86,12 @@ class Site:
     exchange: int = 0
     try_at: Micros = 0
     server_at: tuple[Micros, Micros] = (0, 0)
+    size: tuple[int, int] = (1, 1)
+    """The tokens that its next call takes, and how many it can do with."""
 
     def __post_init__(self) -> None:
-        self.member = Member(self.world.budget, self.world.terms, TIMEOUT)
+        self.member = Member(self.world.budget, self.world.terms, TIMEOUT, self.world.lease)
+        self.size = self.world.size()
 
     def clock(self) -> Micros:
         return self.world.now + self.offset
@@ -103,9 +107,10 @@ class Site:
             self._ask()
         next_at = [now + SECOND]
         if self._wants():
-            while self.member.take(now):
-                self.world.call(self)
-            wait = self.member.wait(now)
+            while taken := self.member.take(now, *self.size):
+                self.world.call(self, taken)
+                self.size = self.world.size()
+            wait = self.member.wait(now, *self.size)
             if wait is not None:
                 next_at.append(now + max(wait, SHORTEST_WAIT))
         if self.waiting_until is not None:
@@ -142,7 +147,7 @@ class Site:
 
     def farewell(self) -> Envelope:
         """What it says when it ends."""
-        nothing = Request(0, 0, False, 0, False, 0)
+        nothing = Request(0, 0, False, 0, False, 0, 0)
         return Envelope(self.name, self.life, nothing, 0, self.run, self.last_run not in ("", self.run))
 
     def _send(self, asked: Envelope | None) -> None:
@@ -188,8 +193,13 @@ class Site:
 class World:
     """Members, the store between them, and the channel that counts."""
 
-    def __init__(self, seed: int, budget: CallBudget, terms: Terms, members: int, lasts: Micros) -> None:
+    def __init__(
+        self, seed: int, budget: CallBudget, terms: Terms, members: int, lasts: Micros, *, lease: int = 1
+    ) -> None:
         self.random = Random(seed)
+        self.lease = lease
+        self.bucket: ChannelBucket | None = None
+        self.answers = True
         terms = terms._replace(use_within=budget.lease_age(terms.use_within))
         self.budget, self.terms = budget, terms
         self.now: Micros = BEGIN
@@ -234,12 +244,27 @@ class World:
     def delay(self) -> Micros:
         return self.random.randrange(100, 20_000) + self.store.slow
 
-    def call(self, site: Site) -> None:
+    def size(self) -> tuple[int, int]:
+        """Of a call: one token unless a lease may be of several; then all of them are needed, or any part."""
+        wanted = self.random.choice([1, 1, 2, 3, self.lease]) if self.lease > 1 else 1
+        return wanted, self.random.choice([1, wanted]) if wanted > 1 else 1
+
+    def call(self, site: Site, tokens: int = 1) -> None:
         lasts = self.random.randrange(self.longest_call)
         if self.longest_call > 1:
             self.at(self.now + lasts, lambda: (site.member.ended(site.clock()), site.wake())[0])
         standing = site.member.standing(site.clock())
-        self.calls.append(Call(self.now, self.now + lasts, site.name, standing))
+        self.calls += tokens * [Call(self.now, self.now + lasts, site.name, standing)]
+        if self.bucket is not None:
+            left = self.bucket.spend(self.now, tokens)
+            if self.answers:
+                self.at(self.now + self.delay(), lambda: self._answer(site, left))
+
+    def _answer(self, site: Site, left: int) -> None:
+        """The channel has said how much is left."""
+        if site.alive:
+            site.member.lower(site.clock(), left)
+            site.wake()
 
     def run(self) -> None:
         while self._agenda and self._agenda[0][0] < self.end:

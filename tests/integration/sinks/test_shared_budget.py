@@ -81,7 +81,7 @@ async def test_the_script_answers_as_its_model(
     clock = "(function() local t = redis.call('GET', key .. ':clock'); return {0, tonumber(t)} end)()"
     served, granted = 0, 0
     async with Redis.from_url(redis_server) as redis:
-        for seed in range(24):
+        for seed in range(36):
             random, key = Random(seed), unique("model")
             account, now = Account(budget, terms), 1_800_000_000 * SECOND
             holds, run = dict.fromkeys("abcd", 0), "one"
@@ -101,13 +101,16 @@ async def test_the_script_answers_as_its_model(
                 store = stores[name, life]
                 fresh, deadline = random.random() < 0.05, random.choice([0, 0, now - 1, now + 1])
                 run = random.choice(["one", "other"]) if random.random() < 0.05 else run
+                wanted = random.randrange(4)
                 request = Request(
-                    random.randrange(4),
+                    wanted,
                     holds[name],
                     random.random() < 0.1,
                     random.choice([0, SECOND]),
                     random.random() < 0.2,
                     deadline,
+                    min(wanted, random.choice([0, 1, 1, 1, 1, 2])),
+                    random.choice([None] * 20 + [0, 1, 2, 9]),
                 )
                 store._fresh, store._server_at, store._run = fresh, (0, 0), run
                 asked = Envelope(name, life, request, deadline, run, fresh)

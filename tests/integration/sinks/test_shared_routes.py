@@ -47,13 +47,15 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def sinks(url: str, account: str, limits: Limits, *names: str) -> AsyncIterator[list[SharedMeters]]:
+async def sinks(
+    url: str, account: str, limits: Limits, *names: str, terms: Terms = QUICK
+) -> AsyncIterator[list[SharedMeters]]:
     """The meters of several sinks of an account whose buckets are full."""
     async with AsyncExitStack() as opened, Redis.from_url(url) as redis:
         found = []
         for name in names:
             budgets = {
-                route: SharedBudget(url, f"{account}/{route}", name, CallBudget.of(stated), micros, terms=QUICK)
+                route: SharedBudget(url, f"{account}/{route}", name, CallBudget.of(stated), micros, terms=terms)
                 for route, stated in limits.items()
             }
             for budget in budgets.values():

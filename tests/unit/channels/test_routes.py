@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -12,6 +13,7 @@ from connectors.channels.bigcommerce import BigCommerceSettings
 from connectors.channels.http import Answered, CallFailed
 from connectors.channels.kind import CALLS, CallLimits, KindSettings
 from connectors.channels.kinds import MODULES, kind_named
+from connectors.channels.rate import OwnBucket
 from connectors.channels.routes import NO_TOKEN, OwnMeters, RoutedCaller, as_told
 from connectors.channels.shopify import ShopifySettings
 from connectors.channels.walmart import WalmartSettings
@@ -108,6 +110,28 @@ async def test_a_call_without_a_token_is_not_made_and_certainly_did_not_arrive()
     assert meters.wait_s("feeds") == 10.0
     now[0] += 10
     assert await caller.call("feeds", "POST", "/feeds") == ANSWERED
+
+
+async def test_tokens_that_will_be_there_soon_are_waited_for_and_the_others_not() -> None:
+    limits = {"points": (RateAndBurst(100, SECOND, 5),), "slow": (RateAndBurst(1, SECOND, 5),)}
+    meters = OwnMeters(limits, time.monotonic)
+    for route in limits:
+        assert await meters.take(route, 5, 5) == 5
+    assert await meters.take("points", 2, 2) >= 2
+    assert await meters.take("slow", 2, 2) == 0
+
+
+async def test_what_delivery_takes_and_what_an_attempt_takes_is_of_one_budget() -> None:
+    meters = OwnMeters({CALLS: (RateAndBurst(1, 10 * SECOND, 5),)}, lambda: 100.0)
+    bucket = OwnBucket(meters.budget(CALLS))
+    bucket.take(100.0)
+    assert await meters.take(CALLS, 9, 1) == 4
+    assert bucket.wait_s(100.0) == 10.0
+    meters.lower(CALLS, 0)
+    assert bucket.wait_s(120.0) == 0.0
+    meters = OwnMeters({CALLS: (RateAndBurst(1, 10 * SECOND, 5),)}, lambda: 100.0)
+    meters.lower(CALLS, 2)
+    assert await meters.take(CALLS, 9, 1) == 2
 
 
 @pytest.mark.parametrize(("wait_s", "waits"), [(None, 2.0), (30.0, 30.0)])

@@ -40,6 +40,15 @@ def test_an_emptied_meter_owes_no_more_than_its_tolerance() -> None:
     assert FIVE.take(arrival, 8 * SECOND, 9)[0] == 5
 
 
+def test_a_meter_is_lowered_to_what_is_left_and_never_raised() -> None:
+    now = 7 * SECOND
+    lowered = FIVE.lowered(0, now, 2)
+    assert FIVE.take(lowered, now, 9)[0] == 2
+    assert FIVE.lowered(lowered, now, 4) == lowered
+    assert FIVE.wait(lowered, now, 4) == 2 * FIVE.interval
+    assert FIVE.lowered(lowered, now, 0) == FIVE.emptied(lowered, now)
+
+
 @pytest.mark.parametrize("members", range(1, 17))
 def test_equal_shares_add_up_to_the_whole_rate_and_burst(members: int) -> None:
     meter = Gcra.of(1, SECOND, members)

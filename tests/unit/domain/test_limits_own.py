@@ -33,6 +33,27 @@ def test_all_limits_are_kept_at_once() -> None:
     assert own.wait(BEGIN) == 60 * SECOND
 
 
+def test_several_calls_are_taken_at_once_or_as_many_as_there_are_but_not_fewer_than_needed() -> None:
+    own = OwnBudget(CallBudget.of([LIMIT]))
+    assert own.take(BEGIN, 3, 3) == 3
+    assert own.wait(BEGIN, 3) == SECOND // 5
+    assert own.take(BEGIN, 3, 3) == 0
+    assert own.take(BEGIN, 3, 1) == 2
+    # More than it ever holds is all that it holds.
+    assert own.take(BEGIN + 2 * SECOND, 9, 9) == 5
+
+
+def test_what_the_channel_says_is_left_lowers_the_budget_and_never_raises_it() -> None:
+    own = OwnBudget(CallBudget.of([LIMIT]))
+    own.lower(BEGIN, 2)
+    own.lower(BEGIN, 50)
+    assert own.take(BEGIN, 9) == 2
+    own.lower(BEGIN, 5)
+    assert own.take(BEGIN) == 0
+    # The rate is as it was.
+    assert own.take(BEGIN + SECOND, 9) == 5
+
+
 def test_a_refusal_empties_the_bucket_keeps_the_wait_and_halves_the_rate_until_it_has_grown_back() -> None:
     own = OwnBudget(CallBudget.of([LIMIT]))
     own.refused(BEGIN, 3 * SECOND)
