@@ -10,11 +10,13 @@ from pydantic import SecretStr
 
 from connectors.budgets import SharedBudget
 from connectors.budgets_name import MemberName
+from connectors.budgets_reads import BudgetedReads
 from connectors.budgets_routes import SharedMeters
 from connectors.budgets_sink import BudgetedSink, SharedBucket
 from connectors.channels.base import ChannelSink
 from connectors.channels.kind import CALLS
 from connectors.channels.rate import CallBucket, OwnBucket
+from connectors.channels.reading import ReadsBack
 from connectors.channels.routes import OwnMeters, RouteMeters, TakesTokens
 from domain.facts import Micros
 from domain.limits import CallBudget
@@ -25,15 +27,16 @@ from streams.sink.settings import SinkConfiguration
 @contextmanager
 def metered(
     channel: str, bare: ChannelSink, sink: ChannelSink, configuration: SinkConfiguration
-) -> Iterator[tuple[ChannelSink, CallBucket]]:
-    """The sink, and the bucket that delivery is to ask before it uses it.
+) -> Iterator[tuple[ChannelSink, CallBucket, ReadsBack | None]]:
+    """The sink, the bucket that delivery is to ask before it uses it, and the reads if it has any.
 
-    ``bare`` is the channel's own sink, whose bulk route takes its tokens from the same account; ``sink`` is what
-    stands around it.
+    ``bare`` is the channel's own sink, whose bulk route and reads take their tokens from the same account; ``sink``
+    is what stands around it.
 
     Raises ``Misconfigured``: the limits cannot be kept, or the budgets not be shared, as configured.
     """
     settings = configuration.delivery
+    reads = bare if isinstance(bare, ReadsBack) else None
     try:
         limits = configuration.call_limits
         budgets = {route: CallBudget.of(stated) for route, stated in limits.items()}
@@ -41,7 +44,7 @@ def metered(
         raise Misconfigured(f"sink.rate_per_s, sink.burst: {error}") from error
     if settings.budget_url is None:
         _take_from(bare, OwnMeters(limits, time.monotonic))
-        yield sink, OwnBucket(budgets[CALLS])
+        yield sink, OwnBucket(budgets[CALLS]), reads
         return
     account = settings.budget_account or channel
     name = MemberName(account)
@@ -50,7 +53,8 @@ def metered(
         shared = _shared(settings.budget_url, account, member, budgets)
         _take_from(bare, SharedMeters(shared))
         others = [budget for route, budget in shared.items() if route != CALLS]
-        yield BudgetedSink(sink, shared[CALLS], *others), SharedBucket(shared[CALLS], *others)
+        reads = None if reads is None else BudgetedReads(reads, shared[CALLS])
+        yield BudgetedSink(sink, shared[CALLS], *others), SharedBucket(shared[CALLS], *others), reads
     finally:
         name.release()
 
