@@ -1,4 +1,4 @@
-"""A shared budget around reading back: each read takes a token of single calls, as ``budgets_sink`` has it for sends."""
+"""A shared budget around reading back: each read takes a token of single calls, as each attempt does."""
 
 from __future__ import annotations
 

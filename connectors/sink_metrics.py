@@ -21,8 +21,8 @@ SINK_UPDATES = counter(
 SINK_READ_BACK = counter(
     "sink_read_back",
     "listings",
-    "listings in doubt by what reading them back came to: as_told, overtaken (told again), less (sold since), failed "
-    "(tried again), given_up (an old value may stay)",
+    "listings in doubt by what reading them back came to: as_told, overtaken (told again), less (sold since), "
+    "failed (tried again), given_up (an old value may stay)",
     "channel",
     "outcome",
 )

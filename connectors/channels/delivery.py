@@ -10,7 +10,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.channels.answers import Acknowledge, Answer, as_answered, as_expired, is_an_answer, require_one_each
+from connectors.channels.answers import (
+    Acknowledge,
+    Answer,
+    as_answered,
+    as_expired,
+    is_an_answer,
+    require_one_each,
+)
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
 from connectors.channels.base import ChannelSink, Outcome, Result, Update

@@ -137,6 +137,10 @@ class Doubts:
         if verdict is Verdict.OVERTAKEN:
             doubt.reads += 1
             doubt.shown = shown
+            # A channel that knows the key has done what it asks for; it is to do it once more.
+            update = doubt.accepted.update
+            again = update._replace(idempotency_key=f"{update.idempotency_key}:again-{round(now * 1_000_000)}")
+            doubt.accepted = replace(doubt.accepted, update=again)
         else:
             del self._doubts[listing]
         return verdict
@@ -166,7 +170,7 @@ class Doubts:
             self._next = min(self._next, at)
 
     def forget(self, listing: str) -> None:
-        """This listing is in doubt no longer."""
+        """Let a listing be in doubt no longer."""
         self._doubts.pop(listing, None)
 
     def disown(self, partition: int) -> None:

@@ -61,7 +61,7 @@ class ReadBack:
             case Outcome.ACCEPTED:
                 shown = self.doubts.accepted(waiting, now)
                 if shown is not None:
-                    told = f"READ_BACK: it showed {shown}, accepted was another"
+                    told = f"READ_BACK: it showed {shown} before"
                     return result._replace(reason=result.reason or told, previous=shown)
             case Outcome.REJECTED:
                 doubt = self.doubts.of(waiting.update.listing)
@@ -169,6 +169,7 @@ class ReadBack:
 
     def _failed(self, listings: Sequence[str], why: Unread, now: float, bucket: CallBucket) -> None:
         if not why.called:
+            self._not_before = now + (why.retry_after_s or 0.0)
             return
         self._failures += 1
         if why.retry_after_s is not None:

@@ -6,11 +6,12 @@ Only channels that know neither an idempotency key for good nor compare-and-set 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from connectors.channels.base import Outcome
-from connectors.channels.http import Answered, CallFailed
+from connectors.channels.http import Answered, CallFailed, UnreadableAnswer
 from connectors.channels.http_status import succeeded, verdict
+
+ANSWER_UNREADABLE = "ANSWER_UNREADABLE"
 
 Shown: TypeAlias = Mapping[str, int | None]
 """Quantities by listing; None: the channel does not say one. A listing that is missing was not asked for."""
@@ -46,12 +47,28 @@ class ReadsBack(Protocol):
         ...
 
 
-def not_read(answer: Answered | CallFailed) -> Unread | None:
-    """Why a call brought nothing to read; None when it was answered with a success."""
-    if isinstance(answer, Answered) and succeeded(answer):
-        return None
-    refused = verdict(answer, 1)
-    return Unread(refused.reason, refused.retry_after_s if refused.outcome is Outcome.RETRY else None)
+def read_object(answer: Answered | CallFailed) -> dict[str, Any] | Unread:
+    """The JSON object that a read was answered with."""
+    content = read_json(answer)
+    return content if isinstance(content, (dict, Unread)) else Unread(ANSWER_UNREADABLE)
+
+
+def read_json(answer: Answered | CallFailed) -> Any:
+    """The JSON that a read was answered with, or ``Unread``."""
+    if isinstance(answer, CallFailed) or not succeeded(answer):
+        refused = verdict(answer, 1)
+        return Unread(refused.reason, refused.retry_after_s)
+    try:
+        return answer.json()
+    except UnreadableAnswer as error:
+        return Unread(str(error))
+
+
+def listed(stated: object) -> list[dict[str, Any]] | Unread:
+    """A list of objects."""
+    if not isinstance(stated, list) or not all(isinstance(one, dict) for one in stated):
+        return Unread(ANSWER_UNREADABLE)
+    return stated
 
 
 def whole(stated: object) -> int | None:

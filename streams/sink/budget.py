@@ -30,8 +30,8 @@ def metered(
 ) -> Iterator[tuple[ChannelSink, CallBucket, ReadsBack | None]]:
     """The sink, the bucket that delivery is to ask before it uses it, and the reads if it has any.
 
-    ``bare`` is the channel's own sink, whose bulk route and reads take their tokens from the same account; ``sink``
-    is what stands around it.
+    ``bare`` is the channel's own sink, whose bulk route and reads take their tokens from the same account;
+    ``sink`` is what stands around it.
 
     Raises ``Misconfigured``: the limits cannot be kept, or the budgets not be shared, as configured.
     """

@@ -52,8 +52,8 @@ class SinkSettings(_Read):
     """How a channel is told, whatever its kind.
 
     ``rate_per_s``, ``burst`` and ``budget_serial`` bound the single calls of this process, with ``budget_url``
-    those of all sinks of the same ``budget_account``; None: what is documented for the kind. ``doubt_settle_s`` None:
-    what is usual for the kind.
+    those of all sinks of the same ``budget_account``; None: what is documented for the kind.
+    ``doubt_settle_s`` None: what is usual for the kind; ``doubt_reads`` 0: nothing is read back.
     """
 
     kind: str
