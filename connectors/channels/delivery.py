@@ -100,10 +100,11 @@ class Delivery:
         """
         submitted = await self._submit()
         back, now = self.read_back, self.monotonic()
-        if back is not None and await back.step(now, self._batch_size(), self._deliver, self.bucket):
+        if back is not None and await back.step(now, self._batch_size(), self._send, self.bucket):
             return True
         batch = self.backlog.take(self._batch_size())
-        await self._deliver(batch)
+        if live := await self._live(batch):
+            await self._send(live)
         return submitted or bool(batch)
 
     async def settle_later(self, results: Sequence[Result]) -> None:
@@ -140,13 +141,6 @@ class Delivery:
 
     def _noted(self, waiting: Waiting, result: Result) -> Result:
         return result if self.read_back is None else self.read_back.noted(waiting, result, self.monotonic())
-
-    async def _deliver(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
-        """Send in one attempt what has not expired, and say what that was."""
-        live = await self._live(batch)
-        if live:
-            await self._send(self._metered(live))
-        return live
 
     async def _live(self, batch: Sequence[Waiting]) -> list[Waiting]:
         """What has not expired; the rest is settled."""
@@ -186,7 +180,7 @@ class Delivery:
         return batch
 
     async def _send(self, batch: Sequence[Waiting]) -> None:
-        breaker = self.breaker
+        breaker, batch = self.breaker, self._metered(batch)
         self.breaker = breaker.began(_micros(self.monotonic()))
         try:
             results = await self.sink.send([self._as_known(one) for one in batch])

@@ -24,8 +24,8 @@ HELD_S = 1.0
 """How long a listing is left alone for which something else waits or is on its way."""
 LONGEST_PAUSE_S = 60.0
 
-Deliver: TypeAlias = Callable[[Sequence[Waiting]], Awaitable[Sequence[Waiting]]]
-"""Send updates in one attempt; those that had not expired."""
+Send: TypeAlias = Callable[[Sequence[Waiting]], Awaitable[None]]
+"""Makes one attempt with these updates."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class ReadBack:
         """Whether a step would do something."""
         return bool(self.doubts.overtaken()) or (now >= self._not_before and bool(self.doubts.due(now)))
 
-    async def step(self, now: float, most: int, deliver: Deliver, bucket: CallBucket) -> bool:
+    async def step(self, now: float, most: int, send: Send, bucket: CallBucket) -> bool:
         """Tell again what was overtaken, or else read some listings. False: there was nothing to do.
 
         Stop-sells that wait go first, and while other updates wait every second call is theirs. ``most``: how many
@@ -85,8 +85,8 @@ class ReadBack:
             return False
         again = self._again(most)
         if again:
-            live = {id(one) for one in await deliver(again)}
-            self._give_up([one.update.listing for one in again if id(one) not in live], "it expired meanwhile")
+            # Also when it expired: until something newer comes, it is what the worker takes the channel to show.
+            await send(again)
             return True
         if self._just_read and len(self.backlog):
             self._just_read = False

@@ -36,7 +36,7 @@ def metered(
     Raises ``Misconfigured``: the limits cannot be kept, or the budgets not be shared, as configured.
     """
     settings = configuration.delivery
-    reads = bare if isinstance(bare, ReadsBack) else None
+    reads: ReadsBack | None = bare if isinstance(bare, ReadsBack) else None
     try:
         limits = configuration.call_limits
         budgets = {route: CallBudget.of(stated) for route, stated in limits.items()}

@@ -40,11 +40,17 @@ class SourceItems(Shape):
     sourceItems: list[SourceItem]
 
 
+class Criteria(Shape):
+    """What was searched for; our fake does not repeat it."""
+
+    filter_groups: Annotated[list[Any], Field(max_length=0)]
+
+
 class FoundSourceItems(Shape):
     """What the search for source items answers."""
 
     items: list[SourceItem]
-    search_criteria: dict[str, Any]
+    search_criteria: Criteria
     total_count: int
 
 
