@@ -32,5 +32,8 @@ def read_items(listings: Sequence[str], identity: Identity, answer: Answered | C
     for one in stated:
         named = one.get("identity")
         if isinstance(named, dict):
-            quantities[str(named.get(identity))] = whole(one.get("total_inventory_onhand"))
+            listing = str(named.get(identity))
+            # A product with variants is several items, and has no quantity of its own.
+            several = listing in quantities
+            quantities[listing] = None if several else whole(one.get("total_inventory_onhand"))
     return {listing: quantities.get(listing) for listing in listings}

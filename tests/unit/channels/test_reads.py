@@ -90,6 +90,8 @@ def test_bigcommerce_shows_what_is_on_hand_by_the_identity_that_listings_have() 
     assert read_items(["7", "8"], "variant_id", said({"data": [one]})) == {"7": 5, "8": None}
     assert read_items(["A"], "sku", said({"data": [one]})) == {"A": 5}
     assert read_items(["A"], "sku", said({"data": [{"identity": 7}]})) == {"A": None}
+    assert read_items(["1"], "product_id", said({"data": [one]})) == {"1": 5}
+    assert read_items(["1"], "product_id", said({"data": [one, one]})) == {"1": None}
 
 
 def test_woocommerce_is_asked_by_route_and_shows_stock_that_it_manages() -> None:
