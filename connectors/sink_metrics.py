@@ -18,6 +18,17 @@ SINK_UPDATES = counter(
     "channel",
     "outcome",
 )
+SINK_READ_BACK = counter(
+    "sink_read_back",
+    "listings",
+    "listings in doubt by what reading them back came to: as_told, overtaken (told again), less (sold since), "
+    "failed (tried again), given_up (an old value may stay)",
+    "channel",
+    "outcome",
+)
+SINK_IN_DOUBT = gauge(
+    "sink_in_doubt", "listings", "listings of which a call without answer may still come through", "channel"
+)
 SINK_LATENCY = histogram(
     "sink_latency_seconds",
     "seconds",
@@ -52,6 +63,8 @@ SINK_METRICS: tuple[Metric, ...] = (
     SINK_CALLS,
     SINK_CALL_SECONDS,
     SINK_UPDATES,
+    SINK_READ_BACK,
+    SINK_IN_DOUBT,
     SINK_LATENCY,
     SINK_BACKLOG,
     SINK_FAILURES,

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, SecretStr
 
 from connectors.channels.adobe_commerce_bulks import AdobeCommerceBulks, BulkPlan
+from connectors.channels.adobe_commerce_reads import MOST_READ, read_source_items, search_path
 from connectors.channels.adobe_commerce_wire import PATH, encode_now, read_now
 from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import ChannelUnusable, Limits, Outcome, Result, Update, same_answer, too_large
@@ -21,6 +22,7 @@ from connectors.channels.bulk import BulkRoute
 from connectors.channels.http import CallFailed, HttpCaller, UnreadableAnswer
 from connectors.channels.http_status import not_taken, succeeded
 from connectors.channels.kind import CALLS, USUAL, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.routes import BULK, USUAL_BULK, OwnMeters, RoutedCaller, RouteMeters
 from connectors.channels.tokens import StaticToken
 from domain.limits import CallLimit
@@ -73,6 +75,7 @@ class AdobeCommerceSink:
                 "raise sink.max_answer_bytes or lower sink.bulk_requests"
             )
         url = settings.url.rstrip("/")
+        self._shop = url
         self._url = url + PATH
         self._source_code = settings.source_code
         self._limits = Limits(calls.max_updates, calls.max_request_bytes)
@@ -121,6 +124,17 @@ class AdobeCommerceSink:
         except UnreadableAnswer as error:
             return same_answer(batch, Outcome.UNKNOWN, str(error))
         return same_answer(batch, Outcome.ACCEPTED)
+
+    @property
+    def most_read(self) -> int:
+        """How many SKUs one read can ask for."""
+        return MOST_READ
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Search for the source items of these SKUs."""
+        url = self._shop + search_path(listings, self._source_code)
+        answer = await self._caller.call("GET", url, headers={"accept": "application/json"})
+        return read_source_items(listings, self._source_code, answer)
 
     async def close(self) -> None:
         """Close the connections."""

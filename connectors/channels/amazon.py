@@ -17,11 +17,13 @@ from pydantic import Field, SecretStr
 
 from connectors.channels.amazon_calls import FEED_LIMITS, FeedCalls
 from connectors.channels.amazon_feeds import MOST_MESSAGES, AmazonFeeds, FeedPlan
-from connectors.channels.amazon_wire import Offer, patch_body, patch_path, read_patch
+from connectors.channels.amazon_reads import read_item, read_path
+from connectors.channels.amazon_wire import Offer, item_path, patch_body, read_patch
 from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Limits, Outcome, Result, Update, same_answer, too_large
 from connectors.channels.http import HttpCaller
 from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.routes import OwnMeters, RouteMeters
 from connectors.channels.tokens import OAuthToken
 from domain.facts import SECOND
@@ -29,6 +31,7 @@ from domain.limits import CallLimit, RateAndBurst
 
 LWA_URL = "https://api.amazon.com/auth/o2/token"
 HEADERS = {"content-type": "application/json", "accept": "application/json", "user-agent": "atstream"}
+_READ = {"accept": "application/json", "user-agent": "atstream"}
 _TOKEN_REFUSED = (401, 403)  # an expired token is a 403 (SP-API, "Troubleshooting errors")
 MAX_REPORT_BYTES = 64_000_000
 DOCUMENT_TIMEOUT_S = 60.0
@@ -49,6 +52,7 @@ class AmazonSettings(KindSettings):
 
     usual_updates: ClassVar[int] = 5
     most_updates: ClassVar[int] = 5
+    usual_settle_s: ClassVar[float] = 300.0  # what was accepted is applied later
 
     endpoint: HttpAddress
     token_url: HttpAddress = LWA_URL
@@ -147,13 +151,23 @@ class AmazonSink:
             return [first, *same_answer(batch[1:], Outcome.RETRY, "NOT_SENT", first.retry_after_s)]
         return [first, *await asyncio.gather(*map(self._patch, batch[1:], bodies[1:]))]
 
+    @property
+    def most_read(self) -> int:
+        """One listing a read."""
+        return 1
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Read the first listing."""
+        address = self._endpoint + read_path(self._offer, listings[0])
+        return read_item(self._offer, listings[0], await self._caller.call("GET", address, headers=_READ))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
         await self._documents.close()
 
     async def _patch(self, update: Update, body: bytes) -> Result:
-        address = self._endpoint + patch_path(self._offer, update)
+        address = self._endpoint + item_path(self._offer, update.listing)
         return read_patch(update, await self._caller.call("PATCH", address, headers=HEADERS, body=body))
 
 

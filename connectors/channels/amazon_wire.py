@@ -38,9 +38,9 @@ class Offer(NamedTuple):
         return [{"op": "merge", "path": "/attributes/fulfillment_availability", "value": [value]}]
 
 
-def patch_path(offer: Offer, update: Update) -> str:
-    """Path and query of the PATCH. The listing's id is the seller's SKU at Amazon, whatever characters it has."""
-    seller, sku = quote(offer.seller_id, safe=""), quote(update.listing, safe="")
+def item_path(offer: Offer, listing: str) -> str:
+    """Path and query of a listing. The listing's id is the seller's SKU at Amazon, whatever characters it has."""
+    seller, sku = quote(offer.seller_id, safe=""), quote(listing, safe="")
     return f"/listings/2021-08-01/items/{seller}/{sku}?marketplaceIds={quote(offer.marketplace_ids, safe=',')}"
 
 

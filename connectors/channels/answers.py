@@ -40,6 +40,12 @@ def require_one_each(batch: Sequence[Waiting], results: Sequence[Result]) -> Non
         )
 
 
+def is_an_answer(result: Result) -> bool:
+    """Whether the channel answered the call: also that it is too much is an answer."""
+    throttled = result.outcome is Outcome.RETRY and result.retry_after_s is not None
+    return throttled or result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED)
+
+
 def as_answered(waiting: Waiting, result: Result, now: Micros) -> Acknowledgement:
     """What the channel said."""
     return _acknowledgement(waiting, result.outcome.value, result.reason, now, result.previous)

@@ -163,6 +163,23 @@ class Backlog:
                 found.update(id(one) for one in map(self._current, queue) if _is_in_lane(one, aside, urgency))
         return len(found)
 
+    def waits(self, urgency: str) -> bool:
+        """Whether something that is served by this class or a more urgent one could be taken now."""
+        for (aside, lane), queue in self._queues.items():
+            if aside or lane > urgency:
+                continue
+            while queue and not _is_in_lane(self._current(queue[0]), aside, lane):
+                heapq.heappop(queue)  # it stands for nothing that could be taken
+                self._queued -= 1
+            if queue:
+                return True
+        return False
+
+    def holds(self, partition: int, listing: str) -> bool:
+        """Whether an update of this listing waits or is in flight."""
+        owned = self._partitions.get(partition)
+        return owned is not None and (listing in owned.waiting or listing in owned.in_flight)
+
     def in_flight(self, waiting: Waiting) -> bool:
         """Whether this very update is in flight and its partition ours."""
         owned = self._partitions.get(waiting.partition)

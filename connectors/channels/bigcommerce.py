@@ -20,10 +20,12 @@ from pydantic import Field, SecretStr
 
 from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Limits, Outcome, Result, Update, too_large
+from connectors.channels.bigcommerce_reads import MOST_READ, read_items, read_path
 from connectors.channels.bigcommerce_wire import MAX_ITEMS, encode, impossible, read_answer, reset_s, spent
-from connectors.channels.http import Answered, HttpCaller
+from connectors.channels.http import Answered, CallFailed, HttpCaller
 from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
 from connectors.channels.partly import answer_the_rest
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.stated_quota import StatedQuota
 from connectors.channels.tokens import StaticToken
 from domain.facts import SECOND
@@ -93,6 +95,21 @@ class BigCommerceSink:
         possible = [update for update in batch if update.listing not in refused]
         return answer_the_rest(batch, refused, await self._adjust(possible) if possible else [])
 
+    @property
+    def most_read(self) -> int:
+        """How many listings one read can ask for."""
+        return MOST_READ
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Read what is on hand at the location."""
+        if (not_now := self._quota.unread()) is not None:
+            return not_now
+        own = self._settings
+        path = read_path(listings, own.identified_by, own.location_id)
+        return read_items(
+            listings, own.identified_by, await self._call("GET", path, {"accept": "application/json"})
+        )
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
@@ -104,16 +121,22 @@ class BigCommerceSink:
             return too_large(batch)
         if (not_now := self._quota.refusal(batch)) is not None:
             return not_now
-        url = f"{own.api_url.rstrip('/')}/stores/{own.store_hash}/v3/inventory/adjustments/absolute"
         headers = {"content-type": "application/json", "accept": "application/json"}
-        answer = await self._caller.call("PUT", url, headers=headers, body=body)
+        return read_answer(batch, await self._call("PUT", "/v3/inventory/adjustments/absolute", headers, body))
+
+    async def _call(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answered | CallFailed:
+        """One request; what its answer says of the quota is remembered."""
+        url = f"{self._settings.api_url.rstrip('/')}/stores/{self._settings.store_hash}{path}"
+        answer = await self._caller.call(method, url, headers=headers, body=body)
         if isinstance(answer, Answered):
             wait_s = reset_s(answer.headers, self._calls.longest_retry_after_s)
             if answer.status != 429:
                 self._quota.heard(spent(answer.headers), wait_s)
             elif wait_s is not None:
                 answer = answer._replace(retry_after_s=max(wait_s, answer.retry_after_s or 0.0))
-        return read_answer(batch, answer)
+        return answer
 
 
 def _make(channel: str, settings: BigCommerceSettings, calls: CallLimits) -> BigCommerceSink:

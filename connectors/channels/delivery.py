@@ -10,13 +10,22 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.channels.answers import Acknowledge, Answer, as_answered, as_expired, require_one_each
+from connectors.channels.answers import (
+    Acknowledge,
+    Answer,
+    as_answered,
+    as_expired,
+    is_an_answer,
+    require_one_each,
+)
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
 from connectors.channels.base import ChannelSink, Outcome, Result, Update, refusal_s
 from connectors.channels.bulk import BULK_FROM, BulkRoute
 from connectors.channels.latest import ACCEPTED, LatestSettled
 from connectors.channels.rate import CallBucket
+from connectors.channels.read_back import ReadBack
+from connectors.channels.tallies import Tallies
 from domain.breaker import Breaker
 from domain.facts import SECOND, Acknowledgement, Micros
 
@@ -26,23 +35,6 @@ log = logging.getLogger(__name__)
 
 MAX_STRIKES = 3
 """How often the channel may fail at one update alone, while it takes others, before the update is given up."""
-
-
-@dataclass(slots=True)
-class Tallies:
-    """What happened to updates since the start; each update is counted once for each thing that happened to it."""
-
-    accepted: int = 0
-    rejected: int = 0
-    unknown: int = 0
-    expired: int = 0
-    stale: int = 0
-    replaced: int = 0
-    repeated: int = 0
-    undecodable: int = 0
-    calls: int = 0
-    failed_calls: int = 0
-    throttled: int = 0
 
 
 @dataclass(slots=True)
@@ -63,6 +55,7 @@ class Delivery:
     monotonic: Callable[[], float]
     unknown_attempts: int = 3
     bulk: BulkRoute | None = None
+    read_back: ReadBack | None = None
     breaker: Breaker = field(default_factory=Breaker)
     tallies: Tallies = field(default_factory=Tallies)
     _taken: int = 0
@@ -74,6 +67,11 @@ class Delivery:
         if self.bulk is not None:
             self.backlog.overtaken = self._hurry
 
+    @property
+    def idle(self) -> bool:
+        """Whether an attempt would have nothing to do: nothing waits, and nothing is to be read back now."""
+        return not len(self.backlog) and not self._is_read_due()
+
     def wait_s(self) -> float:
         """Seconds until an attempt is allowed: back-off, rate, breaker, and submissions that must end first."""
         now = self.monotonic()
@@ -82,7 +80,7 @@ class Delivery:
         held_s = 0.0 if self.bulk is None else self.bulk.hold_s()
         wait_s = max(0.0, self._not_before - now, broken_s, held_s)
         batch = min(len(self.backlog), self._batch_size())
-        calls = batch if self.sink.limits.each else min(batch, 1)
+        calls = max(batch if self.sink.limits.each else min(batch, 1), self._is_read_due())
         return max(wait_s, self.bucket.wait_s(now, wanted=calls if wait_s == 0 else 0))
 
     @property
@@ -96,15 +94,17 @@ class Delivery:
         return len(self._submitted)
 
     async def attempt(self) -> bool:
-        """Send the most urgent batch once; False when there was nothing to send.
+        """Send the most urgent batch once, or resolve a doubt; False when there was nothing to do.
 
         Raises ``Exception``: whatever ``acknowledge`` raises; the updates are then not settled.
         """
         submitted = await self._submit()
+        back, now = self.read_back, self.monotonic()
+        if back is not None and await back.step(now, self._batch_size(), self._send, self.bucket):
+            return True
         batch = self.backlog.take(self._batch_size())
-        live = await self._live(batch)
-        if live:
-            await self._send(self._metered(live))
+        if live := await self._live(batch):
+            await self._send(live)
         return submitted or bool(batch)
 
     async def settle_later(self, results: Sequence[Result]) -> None:
@@ -118,6 +118,7 @@ class Delivery:
             one = self._submitted.pop((result.listing, result.publish_seq), None)
             if one is None or not self.backlog.in_flight(one):
                 continue
+            result = self._noted(one, result)
             if self._is_final(one, result):
                 settled.append((one, as_answered(one, result, now)))
             else:
@@ -134,6 +135,12 @@ class Delivery:
             return 1
         limit = self.sink.limits.max_updates
         return limit if self._most is None else min(limit, self._most)
+
+    def _is_read_due(self) -> bool:
+        return self.read_back is not None and self.read_back.is_due(self.monotonic())
+
+    def _noted(self, waiting: Waiting, result: Result) -> Result:
+        return result if self.read_back is None else self.read_back.noted(waiting, result, self.monotonic())
 
     async def _live(self, batch: Sequence[Waiting]) -> list[Waiting]:
         """What has not expired; the rest is settled."""
@@ -173,7 +180,7 @@ class Delivery:
         return batch
 
     async def _send(self, batch: Sequence[Waiting]) -> None:
-        breaker = self.breaker
+        breaker, batch = self.breaker, self._metered(batch)
         self.breaker = breaker.began(_micros(self.monotonic()))
         try:
             results = await self.sink.send([self._as_known(one) for one in batch])
@@ -189,6 +196,7 @@ class Delivery:
         for one, result in zip(batch, results, strict=True):
             if len(batch) == 1 and result.outcome is Outcome.SPLIT:
                 result = self._judged_alone(one, result)
+            result = self._noted(one, result)
             if self._is_final(one, result):
                 settled.append((one, as_answered(one, result, now)))
             elif len(batch) == 1 and result.outcome is Outcome.SPLIT:
@@ -282,15 +290,10 @@ class Delivery:
     def _judge(self, results: Sequence[Result], now: float, pause: float) -> None:
         """For the breaker a call failed unless the channel answered it: also that it is too much is an answer."""
         at = _micros(now)
-        if any(_is_an_answer(result) for result in results):
+        if any(is_an_answer(result) for result in results):
             self.breaker = self.breaker.succeeded(at)
         else:
             self.breaker = self.breaker.failed(at, at_least=_micros(pause))
-
-
-def _is_an_answer(result: Result) -> bool:
-    throttled = result.outcome is Outcome.RETRY and result.retry_after_s is not None
-    return throttled or result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED)
 
 
 def _micros(seconds: float) -> Micros:

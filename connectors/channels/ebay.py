@@ -17,10 +17,12 @@ from pydantic import Field, SecretStr, model_validator
 
 from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Limits, Outcome, Result, Update, same_answer, too_large
+from connectors.channels.ebay_reads import MOST_READ, read_back
 from connectors.channels.ebay_wire import PATH, encode, read_answer
 from connectors.channels.http import CallFailed, HttpCaller, UnreadableAnswer
 from connectors.channels.http_status import not_taken, succeeded
 from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.tokens import OAuthToken
 from domain.facts import SECOND
 from domain.limits_listing import DailyRevisions
@@ -77,7 +79,8 @@ class EbaySink:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         calls = calls or CallLimits(max_updates=settings.usual_updates)
-        self._url = settings.url.rstrip("/") + PATH
+        self._host = settings.url.rstrip("/")
+        self._url = self._host + PATH
         self._limits = Limits(calls.max_updates, calls.max_request_bytes)
         self._http = HttpCaller(calls, wall_clock)
         token = OAuthToken(
@@ -111,6 +114,15 @@ class EbaySink:
             return read_answer(batch, answer)
         except UnreadableAnswer as error:
             return same_answer(batch, Outcome.UNKNOWN, str(error))
+
+    @property
+    def most_read(self) -> int:
+        """How many SKUs one read can ask for."""
+        return MOST_READ
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Read inventory items, or the offer of the first listing. It revises nothing."""
+        return await read_back(self._caller, self._host, listings)
 
     async def close(self) -> None:
         """Close the connections."""

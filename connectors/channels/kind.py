@@ -59,6 +59,8 @@ class KindSettings(BaseModel):
     """Updates in one call unless ``max_updates`` says otherwise."""
     most_updates: ClassVar[int] = 10_000
     """What the channel takes at most in one call, as its vendor documents."""
+    usual_settle_s: ClassVar[float] = 20.0
+    """Seconds until a call without answer is done with, and an accepted quantity shows; ours."""
     optional_secrets: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="after")

@@ -20,8 +20,10 @@ from connectors.channels.bulk import BulkRoute
 from connectors.channels.http import CallFailed, HttpCaller, UnreadableAnswer
 from connectors.channels.http_status import not_taken, succeeded
 from connectors.channels.kind import CALLS, USUAL, CallLimits, ChannelKind, HttpAddress, KindSettings
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.routes import BULK, USUAL_BULK, OwnMeters, RoutedCaller, RouteMeters
 from connectors.channels.salesforce_import import ImportPlan, SalesforceImports
+from connectors.channels.salesforce_reads import MOST_READ, read_body, read_path, read_records
 from connectors.channels.salesforce_wire import encode, path, read_answer, unfit
 from connectors.channels.tokens import OAuthToken
 from domain.limits import CallLimit
@@ -74,6 +76,7 @@ class SalesforceSink:
     ) -> None:
         calls = calls or CallLimits(max_updates=settings.usual_updates)
         self._url = settings.url.rstrip("/") + path(settings.api_version)
+        self._read_url = settings.url.rstrip("/") + read_path(settings.api_version)
         self._location = settings.location
         self._limits = Limits(calls.max_updates, calls.max_request_bytes)
         self._http = HttpCaller(calls)
@@ -112,6 +115,19 @@ class SalesforceSink:
         if sent:
             results.update((result.listing, result) for result in await self._call(sent))
         return [results[update.listing] for update in batch]
+
+    @property
+    def most_read(self) -> int:
+        """How many SKUs one read can ask for."""
+        return MOST_READ
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Read what is on hand at the location."""
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        body = read_body(listings, self._location)
+        return read_records(
+            listings, self._location, await self._caller.call("POST", self._read_url, headers=headers, body=body)
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from connectors.channels.base import Outcome, Result, Update, same_answer
+from connectors.channels.reading import Unread
 
 QUOTA_SPENT = "QUOTA_SPENT"
 
@@ -28,6 +29,11 @@ class StatedQuota:
     def is_spent(self) -> bool:
         """Whether no call may be made now."""
         return self._monotonic() < self._closed_until
+
+    def unread(self) -> Unread | None:
+        """The answer to a read that must not be made; None when it may be."""
+        wait_s = self._closed_until - self._monotonic()
+        return Unread(QUOTA_SPENT, wait_s, called=False) if wait_s > 0 else None
 
     def refusal(self, batch: Sequence[Update]) -> list[Result] | None:
         """The answer to an attempt that must not be made; None when it may be."""

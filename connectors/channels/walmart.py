@@ -23,10 +23,12 @@ from connectors.channels.base import Limits, Outcome, Result, Update, too_large
 from connectors.channels.bulk import BulkRoute
 from connectors.channels.kind import CALLS, CallLimits, ChannelKind, HttpAddress, KindSettings
 from connectors.channels.partly import answer_the_rest
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.routes import RouteMeters
 from connectors.channels.walmart_caller import WalmartCaller, feed_limits
 from connectors.channels.walmart_feed import WalmartFeeds
 from connectors.channels.walmart_feed_reading import PAGES_A_STEP
+from connectors.channels.walmart_reads import READ_BY_NODE, READ_SINGLE, read_quantities, readable
 from connectors.channels.walmart_wire import (
     Place,
     nodes_body,
@@ -129,6 +131,22 @@ class WalmartSink:
             else:
                 carried.append((update, where))
         return answer_the_rest(batch, known, await self._set(carried) if carried else [])
+
+    @property
+    def most_read(self) -> int:
+        """How many listings one read can ask for: one SKU, or the nodes of one."""
+        return self.limits.max_updates
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Read the SKU of the first listing, with all its nodes that are asked for."""
+        places = readable(listings, self._by_node)
+        if not places:
+            return {listings[0]: None}
+        sku, quota = places[listings[0]].sku, READ_BY_NODE if self._by_node else READ_SINGLE
+        if (not_now := self._caller.unread(quota)) is not None:
+            return not_now
+        path = nodes_path(sku) if self._by_node else single_path(sku)
+        return read_quantities(places, await self._caller.call("GET", path, ["read", sku], quota=quota))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,6 +11,7 @@ from connectors.channels.authorized import AuthorizedCaller
 from connectors.channels.base import Result, Update
 from connectors.channels.http import Answered, CallFailed, HttpCaller
 from connectors.channels.kind import CallLimits
+from connectors.channels.reading import Unread
 from connectors.channels.routes import OwnMeters, RoutedCaller, RouteMeters
 from connectors.channels.stated_quota import StatedQuota
 from connectors.channels.tokens import OAuthToken
@@ -93,6 +94,11 @@ class WalmartCaller:
         """Whether this quota allows no call now."""
         held = self._quotas.get(quota)
         return held is not None and held.is_spent
+
+    def unread(self, quota: str) -> Unread | None:
+        """The answer to a read that this quota does not allow now; None when it does."""
+        held = self._quotas.get(quota)
+        return None if held is None else held.unread()
 
     async def call(
         self,

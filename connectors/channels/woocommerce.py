@@ -27,7 +27,9 @@ from connectors.channels.base import ChannelUnusable, Limits, Outcome, Result, U
 from connectors.channels.http import HttpCaller
 from connectors.channels.kind import CallLimits, ChannelKind, HttpAddress, KindSettings
 from connectors.channels.partly import answer_the_rest
+from connectors.channels.reading import Shown, Unread
 from connectors.channels.tokens import StaticToken
+from connectors.channels.woocommerce_reads import MOST_READ, read_objects, read_path, readable
 from connectors.channels.woocommerce_wire import MAX_OBJECTS, Target, encode, read_answer, target
 
 OTHER_ROUTE = "OTHER_ROUTE"
@@ -93,6 +95,20 @@ class WooCommerceSink:
             else:
                 carried.append((update, named))
         return answer_the_rest(batch, known, await self._change(carried) if carried else [])
+
+    @property
+    def most_read(self) -> int:
+        """How many listings of a route one read can ask for."""
+        return MOST_READ
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        """Read the listings that share the route of the first one."""
+        targets = readable(listings)
+        if not targets:
+            return {listings[0]: None}
+        url = self._url + read_path([*targets.values()])
+        answer = await self._caller.call("GET", url, headers={"accept": "application/json"})
+        return read_objects(targets, answer)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 
 from connectors.budgets import SharedBudget
 from connectors.budgets_name import MemberName
+from connectors.budgets_reads import BudgetedReads
 from connectors.budgets_routes import SharedMeters
 from connectors.budgets_sink import BudgetedSink, SharedBucket
 from connectors.channels.base import ChannelSink
 from connectors.channels.capped import CappedSink, OwnRevisions
 from connectors.channels.kind import CALLS
 from connectors.channels.rate import CallBucket, OwnBucket
+from connectors.channels.reading import ReadsBack
 from connectors.channels.routes import OwnMeters, RouteMeters, TakesTokens
 from connectors.revisions import SharedRevisions
 from domain.facts import Micros
@@ -28,15 +30,16 @@ from streams.sink.settings import SinkConfiguration
 @contextmanager
 def metered(
     channel: str, bare: ChannelSink, sink: ChannelSink, configuration: SinkConfiguration
-) -> Iterator[tuple[ChannelSink, CallBucket]]:
-    """The sink, and the bucket that delivery is to ask before it uses it.
+) -> Iterator[tuple[ChannelSink, CallBucket, ReadsBack | None]]:
+    """The sink, the bucket that delivery is to ask before it uses it, and the reads if it has any.
 
-    ``bare`` is the channel's own sink, whose bulk route takes its tokens from the same account; ``sink`` is what
-    stands around it.
+    ``bare`` is the channel's own sink, whose bulk route and reads take their tokens from the same account;
+    ``sink`` is what stands around it.
 
     Raises ``Misconfigured``: the limits cannot be kept, or the budgets not be shared, as configured.
     """
     settings = configuration.delivery
+    reads: ReadsBack | None = bare if isinstance(bare, ReadsBack) else None
     try:
         limits = configuration.call_limits
         budgets = {route: CallBudget.of(stated) for route, stated in limits.items()}
@@ -47,7 +50,7 @@ def metered(
         own = OwnMeters(limits, time.monotonic)
         _take_from(bare, own)
         capped = sink if cap is None else CappedSink(sink, OwnRevisions(cap, _wall_clock))
-        yield capped, OwnBucket(own.budget(CALLS))
+        yield capped, OwnBucket(own.budget(CALLS)), reads
         return
     account = settings.budget_account or channel
     name = MemberName(account)
@@ -56,13 +59,14 @@ def metered(
         shared = _shared(settings.budget_url, account, member, budgets)
         _take_from(bare, SharedMeters(shared))
         others = [budget for route, budget in shared.items() if route != CALLS]
+        reads = None if reads is None else BudgetedReads(reads, shared[CALLS])
         budgeted = BudgetedSink(sink, shared[CALLS], *others)
         if cap is None:
-            yield budgeted, SharedBucket(shared[CALLS], *others)
+            yield budgeted, SharedBucket(shared[CALLS], *others), reads
         else:
             # Outside: a token must be used at once, and asking for revisions takes a moment.
             revisions = SharedRevisions(settings.budget_url.get_secret_value(), account, cap, _wall_clock)
-            yield CappedSink(budgeted, revisions), SharedBucket(shared[CALLS], *others, revisions)
+            yield CappedSink(budgeted, revisions), SharedBucket(shared[CALLS], *others, revisions), reads
     finally:
         name.release()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from connectors import metrics as m
 from connectors import sink_metrics as s
 from connectors.channels.base import ChannelSink, Limits, Outcome, Result, Update
 from connectors.channels.delivery import Acknowledge, Answer, Delivery
+from connectors.channels.read_back import ReadTallies
 
 _BUILD = (version("atstream"), platform.python_version(), version("faust-streaming"))
 
@@ -131,6 +133,10 @@ class SinkMeter:
         updates = ("accepted", "rejected", "unknown", "expired", "stale", "replaced", "repeated", "undecodable")
         yield m.counts(s.SINK_CALLS, {(self._channel, outcome): count for outcome, count in calls.items()})
         yield m.counts(s.SINK_UPDATES, {(self._channel, name): getattr(tallies, name) for name in updates})
+        back = delivery.read_back
+        read = asdict(ReadTallies() if back is None else back.tallies)
+        yield m.counts(s.SINK_READ_BACK, {(self._channel, outcome): count for outcome, count in read.items()})
+        yield self._now(s.SINK_IN_DOUBT, 0 if back is None else len(back.doubts))
         yield self._now(s.SINK_BACKLOG, len(delivery.backlog))
         yield self._now(s.SINK_FAILURES, delivery.backoff.failures)
         yield self._now(s.SINK_RESTING, delivery.resting)

@@ -16,8 +16,11 @@ from connectors.channels.backoff import Backoff
 from connectors.channels.base import ChannelSink, ChannelUnusable
 from connectors.channels.bulk import BulkRoute, HasBulkRoute
 from connectors.channels.delivery import Acknowledge, Delivery
+from connectors.channels.doubts import Doubts
 from connectors.channels.latest import LatestSettled
 from connectors.channels.rate import CallBucket
+from connectors.channels.read_back import ReadBack
+from connectors.channels.reading import ReadsBack
 from connectors.registry import RegistryRefused, RegistryUnavailable, SchemaRegistry
 from domain.facts import Acknowledgement, Micros
 from schemas.codec import Decoder, Encoder
@@ -64,7 +67,7 @@ async def run(channel: str, settings: Settings, configuration: SinkConfiguration
     ledger = Ledger(client, channel, encoder, timeout_s=sink_settings.session_timeout_s / 2)
     admin = _admin(meter, sink_settings)
     with metered(channel, bare, MeteredSink(bare, meter.call_times), configuration) as parts:
-        sink, bucket = parts
+        sink, bucket, reads = parts
         try:
             if admin is not None:
                 await admin.start()
@@ -72,6 +75,7 @@ async def run(channel: str, settings: Settings, configuration: SinkConfiguration
             log.info("telling %s by %s", channel, sink_settings.kind)
             bulk = bare.bulk if isinstance(bare, HasBulkRoute) else None
             delivery = _delivery(sink, bulk, bucket, meter.metered(ledger.acknowledge), sink_settings)
+            delivery.read_back = _read_back(delivery, reads, configuration)
             await _work(channel, delivery, ledger, registry, client, sink_settings, meter, release_s, stop)
         except ChannelUnusable as error:
             raise Misconfigured(str(error)) from error
@@ -149,6 +153,13 @@ def _delivery(
         monotonic=time.monotonic,
         unknown_attempts=settings.unknown_attempts,
     )
+
+
+def _read_back(delivery: Delivery, reads: ReadsBack | None, configuration: SinkConfiguration) -> ReadBack | None:
+    most = configuration.delivery.doubt_reads
+    if reads is None or not most:
+        return None
+    return ReadBack(reads, Doubts(configuration.doubt_settle_s, most), delivery.backlog, delivery.latest)
 
 
 def _sink_of(channel: str, configuration: SinkConfiguration) -> ChannelSink:

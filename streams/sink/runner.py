@@ -107,6 +107,8 @@ class SinkRunner:
             self._backlog.disown(partition)
             self._delivery.latest.disown(partition)
             self._committed.pop(partition, None)
+            if self._delivery.read_back is not None:
+                self._delivery.read_back.disown(partition)
         if self._delivery.bulk is not None:
             self._delivery.bulk.given_up()
 
@@ -225,7 +227,7 @@ class SinkRunner:
 
     async def _turn(self, feed: UpdateFeed) -> bool:
         """One attempt when everything allows it. False: there is nothing to do before something arrives."""
-        if not len(self._backlog):
+        if self._delivery.idle:
             return False
         wait_s = self._delivery.wait_s()
         if wait_s > 0:

@@ -53,6 +53,7 @@ class SinkSettings(_Read):
 
     ``rate_per_s``, ``burst`` and ``budget_serial`` bound the single calls of this process, with ``budget_url``
     those of all sinks of the same ``budget_account``; None: what is documented for the kind.
+    ``doubt_settle_s`` None: what is usual for the kind; ``doubt_reads`` 0: nothing is read back.
     """
 
     kind: str
@@ -66,6 +67,8 @@ class SinkSettings(_Read):
     backoff_base_s: Seconds = 0.5
     backoff_cap_s: Seconds = 30.0
     unknown_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    doubt_settle_s: Seconds | None = None
+    doubt_reads: Annotated[int, Field(ge=0, le=20)] = 5
     rate_per_s: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     budget_url: SecretStr | None = None
@@ -111,6 +114,12 @@ class SinkConfiguration(NamedTuple):
     def attempt_s(self) -> float:
         """Seconds that one attempt may take."""
         return self.own.attempt_s(self.calls)
+
+    @property
+    def doubt_settle_s(self) -> float:
+        """Seconds for which a call without answer may still be under way, and an accepted value not show yet."""
+        stated = self.delivery.doubt_settle_s
+        return self.own.usual_settle_s if stated is None else stated
 
     @property
     def call_limits(self) -> dict[str, tuple[CallLimit, ...]]:

@@ -28,6 +28,7 @@ class Ability(Enum):
     GARBLE = "can answer something else than documented"
     TOKEN = "issues tokens that expire"
     OVERSIZE = "takes a bounded number of bytes"
+    READ_BACK = "can let a call without answer come through late, and say what it shows"
 
 
 class Bench(ABC):
@@ -67,6 +68,14 @@ class Bench(ABC):
     def swallow_answers(self, calls: int) -> None:
         """The channel takes what the next calls bring but the sink never hears of it. Before ``sink()``."""
         raise AssertionError(Ability.SILENCE)
+
+    def delay(self, calls: int) -> None:
+        """The channel reads the next calls and neither answers nor takes them yet. Before ``sink()``."""
+        raise AssertionError(Ability.READ_BACK)
+
+    async def come_through(self) -> None:
+        """The channel takes what the delayed calls bring."""
+        raise AssertionError(Ability.READ_BACK)
 
     def close_once(self) -> None:
         """The channel reads the next call and closes the connection, without taking it."""
@@ -160,6 +169,13 @@ class VendorBench(Bench):
     def swallow_answers(self, calls: int) -> None:
         self.answer_within_s = 0.15
         self.vendor.next_faults += [Fault(taken=True, silent=True)] * calls
+
+    def delay(self, calls: int) -> None:
+        self.answer_within_s = 0.15
+        self.vendor.next_faults += [Fault(silent=True, late=True)] * calls
+
+    async def come_through(self) -> None:
+        await self.vendor.come_through()
 
     def close_once(self) -> None:
         self.vendor.next_faults.append(Fault(closed=True))

@@ -9,13 +9,18 @@ from connectors.channels.backlog import Backlog
 from connectors.channels.backoff import Backoff
 from connectors.channels.base import ChannelSink, Update
 from connectors.channels.delivery import Answer, Delivery
+from connectors.channels.doubts import Doubts
 from connectors.channels.latest import LatestSettled, Standing
 from connectors.channels.rate import TokenBucket
+from connectors.channels.read_back import ReadBack
+from connectors.channels.reading import ReadsBack
 from domain.facts import SECOND, Acknowledgement, Micros
 
 NOW: Micros = 1_767_225_610 * SECOND
 CHANNEL = "web"
 PARTITION = 3
+SETTLE_S = 20.0
+"""How long a call without answer may be under way."""
 
 
 def update(
@@ -104,6 +109,9 @@ class Lifetime:
             monotonic=clock.monotonic,
             unknown_attempts=unknown_attempts,
         )
+        if isinstance(sink, ReadsBack):
+            doubts = Doubts(SETTLE_S, most_reads=3)
+            self.delivery.read_back = ReadBack(sink, doubts, self.backlog, self.latest)
 
     def arrive(self, *updates: Update) -> list[Standing]:
         """Updates are read from the topic."""
@@ -126,3 +134,15 @@ class Lifetime:
             self.clock.advance(self.delivery.wait_s())
             await self.delivery.attempt()
         raise AssertionError(f"{len(self.backlog)} listings still wait after {attempts} attempts")
+
+    async def resolve(self, attempts: int = 50) -> None:
+        """Attempt until no listing is in doubt, letting the clock run."""
+        back = self.delivery.read_back
+        assert back is not None
+        for _ in range(attempts):
+            if not len(back.doubts) and not len(self.backlog):
+                return
+            self.clock.advance(max(self.delivery.wait_s(), SETTLE_S / 4))
+            if not self.delivery.idle:
+                await self.delivery.attempt()
+        raise AssertionError(f"{len(back.doubts)} listings are still in doubt after {attempts} attempts")

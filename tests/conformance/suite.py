@@ -8,6 +8,8 @@ import pytest
 
 from connectors.channels.base import REASON_CHARS, Outcome, Result
 from connectors.channels.latest import Standing
+from connectors.channels.read_back import ReadTallies
+from connectors.channels.reading import ReadsBack, Unread
 from tests.conformance.bench import Ability, Bench
 from tests.conformance.rig import PARTITION, Journal, Lifetime
 
@@ -192,6 +194,89 @@ class SinkConformance:
             assert life.arrive(bench.update(1)) == [Standing.NEW]
             await life.deliver()
         assert life.journal.outcomes()[-1] == (bench.listing(1), 1, "ACCEPTED")
+
+    # -- read back
+
+    async def test_a_sink_reads_back_exactly_when_its_channel_needs_it(self, bench: Bench) -> None:
+        async with bench.sink() as sink:
+            assert isinstance(sink, ReadsBack) == (Ability.READ_BACK not in bench.not_applicable)
+
+    async def test_an_old_value_that_comes_through_late_does_not_stay(self, bench: Bench) -> None:
+        bench.needs(Ability.READ_BACK)
+        bench.delay(1)
+        async with bench.sink() as sink:
+            life = Lifetime(sink, Journal(), bench.clock)
+            life.arrive(bench.update(1, 1, 9))
+            await life.delivery.attempt()
+            life.arrive(bench.update(1, 2, 4))
+            await life.deliver()
+            assert bench.shown() == {bench.listing(1): 4}
+            await bench.come_through()
+            assert bench.shown() == {bench.listing(1): 9}
+            await life.resolve()
+            assert life.delivery.read_back is not None
+            assert life.delivery.read_back.tallies == ReadTallies(overtaken=1)
+        assert bench.shown() == {bench.listing(1): 4}
+        told = life.journal.acknowledgements[-1]
+        assert (told.publish_seq, told.outcome, told.quantity, told.previous_quantity) == (2, "ACCEPTED", 4, 9)
+        assert (told.reason or "").startswith("READ_BACK")
+
+    async def test_what_was_not_overtaken_is_read_and_not_told_again(self, bench: Bench) -> None:
+        bench.needs(Ability.READ_BACK)
+        bench.delay(1)
+        async with bench.sink() as sink:
+            life = Lifetime(sink, Journal(), bench.clock)
+            life.arrive(bench.update(1, 1, 9))
+            await life.delivery.attempt()
+            life.arrive(bench.update(1, 2, 4))
+            await life.deliver()
+            await life.resolve()
+            assert life.delivery.read_back is not None
+            assert life.delivery.read_back.tallies == ReadTallies(as_told=1)
+        assert bench.taken() == [(bench.listing(1), 4)]
+        assert life.journal.outcomes() == [(bench.listing(1), 2, "ACCEPTED")]
+
+    async def test_what_the_channel_shows_is_read_with_bounded_calls(self, bench: Bench) -> None:
+        bench.needs(Ability.READ_BACK)
+        async with bench.sink() as sink:
+            assert isinstance(sink, ReadsBack)
+            for number in (1, 2, 3):
+                await sink.send([bench.update(number, 1, 10 * number)])
+            listings = [bench.listing(number) for number in (3, 1, 2)]
+            found: dict[str, int | None] = {}
+            while left := [one for one in listings if one not in found]:
+                bench.clock.advance(60)
+                shown = await sink.shown(left[: sink.most_read])
+                assert not isinstance(shown, Unread), shown
+                assert left[0] in shown
+                found |= shown
+        assert found == {bench.listing(number): 10 * number for number in (1, 2, 3)}
+
+    async def test_what_the_channel_does_not_know_has_no_quantity(self, bench: Bench) -> None:
+        bench.needs(Ability.READ_BACK)
+        async with bench.sink() as sink:
+            assert isinstance(sink, ReadsBack)
+            shown = await sink.shown([bench.listing(7)])
+        assert isinstance(shown, Unread) or shown == {bench.listing(7): None}
+
+    async def test_a_read_that_tells_nothing_gives_no_quantity(self, bench: Bench) -> None:
+        bench.needs(Ability.READ_BACK)
+        async with bench.sink() as sink:
+            assert isinstance(sink, ReadsBack)
+            for body in bench.garbled:
+                bench.garble_once(body)
+                shown = await sink.shown([bench.listing(1)])
+                assert isinstance(shown, Unread) or shown == {bench.listing(1): None}, body[:40]
+
+    async def test_a_read_that_is_throttled_says_how_long_to_wait(self, bench: Bench) -> None:
+        bench.needs(Ability.READ_BACK)
+        bench.throttle_once(17)
+        async with bench.sink() as sink:
+            assert isinstance(sink, ReadsBack)
+            shown = await sink.shown([bench.listing(1)])
+        assert isinstance(shown, Unread)
+        assert shown.retry_after_s is not None
+        assert 16 <= shown.retry_after_s <= 18
 
     async def test_a_connection_closed_without_an_answer_accepts_and_rejects_nothing(self, bench: Bench) -> None:
         bench.needs(Ability.CLOSE)

@@ -21,6 +21,7 @@ NO_SERVER = "a file is no server: it answers nothing"
 
 class FileBench(Bench):
     not_applicable: ClassVar[Mapping[Ability, str]] = {
+        Ability.READ_BACK: "an attempt is over when it is answered: nothing comes through later",
         Ability.REFUSE_ONE: "a file takes every line",
         Ability.THROTTLE: "a disk does not ask anybody to wait",
         Ability.SILENCE: NO_SERVER,

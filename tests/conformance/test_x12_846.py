@@ -20,6 +20,7 @@ NO_SERVER = "there is a file, not a server"
 
 class X12Bench(Bench):
     not_applicable: ClassVar[Mapping[Ability, str]] = {
+        Ability.READ_BACK: "an attempt is over when it is answered: nothing comes through later",
         Ability.REFUSE_ONE: "a partner refuses after reading, by a message that nothing here receives",
         Ability.THROTTLE: "a disk does not ask anybody to wait",
         Ability.SILENCE: NO_SERVER,

@@ -40,6 +40,20 @@ class SourceItems(Shape):
     sourceItems: list[SourceItem]
 
 
+class Criteria(Shape):
+    """What was searched for; our fake does not repeat it."""
+
+    filter_groups: Annotated[list[Any], Field(max_length=0)]
+
+
+class FoundSourceItems(Shape):
+    """What the search for source items answers."""
+
+    items: list[SourceItem]
+    search_criteria: Criteria
+    total_count: int
+
+
 class Operation(Shape):
     """One request of a bulk, and how far it is."""
 
@@ -82,6 +96,7 @@ class FakeAdobeCommerce(FakeVendor):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post(BASE + "/V1/inventory/source-items", self._save),
+            web.get(BASE + "/V1/inventory/source-items", self._find),
             web.post(BASE + "/async/bulk/V1/inventory/source-items", self._submit),
             web.get(BASE + "/V1/bulk", self._search),
             web.get(BASE + "/V1/bulk/{uuid}/detailed-status", self._status),
@@ -117,6 +132,26 @@ class FakeAdobeCommerce(FakeVendor):
         for one in body["sourceItems"]:
             self.took(one["sku"], one["quantity"])
         return web.json_response([])
+
+    async def _find(self, request: web.Request) -> web.Response:
+        filters = {}
+        for group in (0, 1):
+            part = f"searchCriteria[filter_groups][{group}][filters][0]"
+            name = request.query[f"{part}[field]"]
+            filters[name] = (request.query[f"{part}[condition_type]"], request.query[f"{part}[value]"])
+        require(filters.keys() == {"source_code", "sku"}, "a search by source and SKU")
+        require(filters["source_code"][0] == "eq" and filters["sku"][0] == "in", "of one source and some SKUs")
+        skus = filters["sku"][1].split(",")
+        require(len(skus) <= int(request.query["searchCriteria[pageSize]"]) <= 300, "one page holds all")
+        source, shown = filters["source_code"][1], self.shown()
+        items = [
+            {"sku": sku, "source_code": source, "quantity": shown[sku], "status": int(shown[sku] > 0)}
+            for sku in skus
+            if sku in shown
+        ]
+        answer = {"items": items, "search_criteria": {"filter_groups": []}, "total_count": len(items)}
+        FoundSourceItems.model_validate(answer)
+        return web.json_response(answer)
 
     async def _search(self, request: web.Request) -> web.Response:
         self.searches += 1

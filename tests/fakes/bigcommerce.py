@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streams.demo.shops.vendor import FakeVendor, Fault
+from streams.demo.shops.vendor import FakeVendor, Fault, require
 
 MAX_ITEMS = 2_000
 MAX_QUANTITY = 2_147_483_647
@@ -44,7 +44,10 @@ class FakeBigCommerce(FakeVendor):
         self._busy = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.put("/stores/{store}/v3/inventory/adjustments/absolute", self._adjust)]
+        return [
+            web.put("/stores/{store}/v3/inventory/adjustments/absolute", self._adjust),
+            web.get("/stores/{store}/v3/inventory/locations/{location:[0-9]+}/items", self._items),
+        ]
 
     def throttling(self, retry_after_s: int) -> Fault:
         return Fault(429, {**self._headers(), "X-Rate-Limit-Time-Reset-Ms": str(1000 * retry_after_s)})
@@ -68,6 +71,21 @@ class FakeBigCommerce(FakeVendor):
             for one in body["items"]:
                 self.took(_listing(one), one["quantity"])
             return web.json_response({"transaction_id": f"tr-{len(self.bodies)}"}, headers=self._headers())
+
+    async def _items(self, request: web.Request) -> web.Response:
+        if not self._pass():
+            self.above_quota += 1
+            return web.json_response({"status": 429}, status=429, headers=self._headers())
+        require(request.match_info["store"] == self.store, "the store exists")
+        require(int(request.match_info["location"]) in self.locations, "the location exists")
+        (filtered,) = [name.removesuffix(":in") for name in request.query if name.endswith(":in")]
+        require(set(request.query) == {f"{filtered}:in", "limit"}, "a filter and a limit")
+        require(filtered in IDENTITIES, "a filter by an identity")
+        asked = request.query[f"{filtered}:in"].split(",")
+        require(len(asked) <= int(request.query["limit"]) <= 1_000, "one page holds what is asked for")
+        shown = self.shown()
+        items = [_item(filtered, one, shown[one]) for one in asked if one in shown]
+        return web.json_response({"data": items, "meta": {"pagination": {}}}, headers=self._headers())
 
     def _pass(self) -> bool:
         now = self.clock()
@@ -117,6 +135,15 @@ class FakeBigCommerce(FakeVendor):
         if _listing(one) in self.refused:
             return f"Item with {identity} {one[identity]} is tracked by product, please update stock by product id"
         return None
+
+
+def _item(identity: str, listing: str, quantity: int) -> dict[str, Any]:
+    named = {"sku": "", "variant_id": 1, "product_id": 1, identity: IDENTITIES[identity](listing)}
+    settings = {"safety_stock": 2, "is_in_stock": quantity > 0, "warning_level": 0, "bin_picking_number": ""}
+    sellable = max(0, quantity - 2)
+    return {
+        "identity": named, "available_to_sell": sellable, "total_inventory_onhand": quantity, "settings": settings,
+    }  # fmt: skip
 
 
 def _listing(one: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streams.demo.shops.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor, require
 
 CLIENT_ID = "seller-app"
 CLIENT_SECRET = "cert-id-5d21"
@@ -34,7 +34,36 @@ class FakeEbay(FakeVendor):
         self.revisions.clear()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/sell/inventory/v1/bulk_update_price_quantity", self._update)]
+        return [
+            web.post("/sell/inventory/v1/bulk_update_price_quantity", self._update),
+            web.post("/sell/inventory/v1/bulk_get_inventory_item", self._items),
+            web.get("/sell/inventory/v1/offer/{offer:[0-9]+}", self._offer),
+        ]
+
+    async def _items(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        require(set(body) == {"requests"}, "a list of requests")
+        require(all(set(one) == {"sku"} for one in body["requests"]), "requests that name a SKU")
+        skus = [one["sku"] for one in body["requests"]]
+        require(0 < len(skus) <= MOST_SKUS and len(set(skus)) == len(skus), "up to 25 different SKUs")
+        shown = self.shown()
+        known = [self._item(sku, shown[sku]) for sku in skus if sku in shown]
+        unknown = [{"sku": sku} | _failed(404, 25710, "Not found.") for sku in skus if sku not in shown]
+        return web.json_response({"responses": known + unknown}, status=207 if unknown else 200)
+
+    def _item(self, sku: str, quantity: int) -> dict[str, Any]:
+        availability = {"shipToLocationAvailability": {"quantity": quantity}}
+        item = {"sku": sku, "condition": "NEW", "availability": availability}
+        return {"sku": sku, "statusCode": 200, "inventoryItem": item, "warnings": [], "errors": []}
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        offer = request.match_info["offer"]
+        found = [(one, quantity) for one, quantity in self.shown().items() if one.endswith(f"|{offer}")]
+        if not found:
+            return web.json_response({"errors": [{"errorId": 25713, "message": "Not available."}]}, status=404)
+        ((listing, quantity),) = found
+        told = {"offerId": offer, "sku": listing.removesuffix(f"|{offer}"), "availableQuantity": quantity}
+        return web.json_response(told)
 
     async def _update(self, request: web.Request) -> web.Response:
         body = await request.json()

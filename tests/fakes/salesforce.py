@@ -8,12 +8,13 @@ from typing import Any
 
 from aiohttp import web
 
-from streams.demo.shops.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor, require
 
 CLIENT_SECRET = "connected-app-secret-1b7e"
 LOCATION = "warehouse5"
 MOST_RECORDS = 100
 BATCH_PATH = "/services/data/v62.0/commerce/oci/availability-records/actions/batch-update"
+READ_PATH = "/services/data/v62.0/commerce/oci/availability/availability-records/actions/get-availability"
 
 
 class FakeSalesforce(FakeVendor):
@@ -30,7 +31,24 @@ class FakeSalesforce(FakeVendor):
         self._seen: set[str] = set()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post(BATCH_PATH, self._batch)]
+        return [web.post(BATCH_PATH, self._batch), web.post(READ_PATH, self._see)]
+
+    async def _see(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        require(set(body) == {"locationIdentifiers", "stockKeepingUnits", "useCache"}, "locations and SKUs")
+        require(body["useCache"] is False, "what is true now")
+        require(0 < len(body["stockKeepingUnits"]) <= MOST_RECORDS, "at most 100 SKUs")
+        shown = self.shown()
+        records = [
+            {"stockKeepingUnit": sku, "onHand": float(shown[sku]), "safetyStockCount": 0.0}
+            for sku in body["stockKeepingUnits"]
+            if sku in shown
+        ]
+        places = [
+            {"locationIdentifier": one, "inventoryRecords": records if one == LOCATION else []}
+            for one in body["locationIdentifiers"]
+        ]
+        return web.json_response({"locations": places, "locationGroups": []})
 
     async def _batch(self, request: web.Request) -> web.Response:
         body = await request.json()

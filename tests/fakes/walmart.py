@@ -73,12 +73,18 @@ class FakeWalmart(FakeVendor):
         self.feeds: list[Feed] = []
         self.above_limit = 0
         self.correlations: list[str] = []
-        self.buckets = {"single": Bucket(per_minute, 60.0), "feeds": Bucket(FEED_CALLS_AN_HOUR, 3600.0)}
+        self.buckets = {
+            "single": Bucket(per_minute, 60.0),
+            "reads": Bucket(per_minute, 60.0),
+            "feeds": Bucket(FEED_CALLS_AN_HOUR, 3600.0),
+        }
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.put("/v3/inventory", self._single),
             web.put("/v3/inventories/{sku}", self._nodes),
+            web.get("/v3/inventory", self._see_single),
+            web.get("/v3/inventories/{sku}", self._see_nodes),
             web.post("/v3/feeds", self._submit),
             web.get("/v3/feeds", self._list),
             web.get("/v3/feeds/{feed}", self._status),
@@ -133,6 +139,30 @@ class FakeWalmart(FakeVendor):
             return {"shipNode": one["shipNode"], "status": "FAILED", "errors": errors}
         self.took(listing, one["inputQty"]["amount"])
         return {"shipNode": one["shipNode"], "status": "Success"}
+
+    async def _see_single(self, request: web.Request) -> web.Response:
+        if (refusal := self._refusal(request, "reads")) is not None:
+            return refusal
+        sku = request.query.get("sku", "")
+        quantity = self.shown().get(sku)
+        if quantity is None:
+            return self._answer("reads", 404, _errors("CONTENT_NOT_FOUND.GMP_INVENTORY_API", "DATA"))
+        return self._answer("reads", 200, {"sku": sku, "quantity": {"unit": "EACH", "amount": quantity}})
+
+    async def _see_nodes(self, request: web.Request) -> web.Response:
+        if (refusal := self._refusal(request, "reads")) is not None:
+            return refusal
+        sku = unquote(request.match_info["sku"])
+        nodes = [
+            {
+                "shipNode": listing.partition("/")[0],
+                "inputQty": {"unit": "EACH", "amount": quantity},
+                "availToSellQty": {"unit": "EACH", "amount": 0},
+            }
+            for listing, quantity in self.shown().items()
+            if listing.partition("/")[2] == sku
+        ]
+        return self._answer("reads", 200, {"sku": sku, "nodes": nodes})
 
     # -- feeds
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streams.demo.shops.vendor import FakeVendor
+from streams.demo.shops.vendor import FakeVendor, require
 
 MAX_OBJECTS = 100
 
@@ -33,6 +33,8 @@ class FakeWooCommerce(FakeVendor):
         return [
             web.post("/wp-json/wc/v3/products/batch", self._batch),
             web.post("/wp-json/wc/v3/products/{product:[0-9]+}/variations/batch", self._batch),
+            web.get("/wp-json/wc/v3/products", self._list),
+            web.get("/wp-json/wc/v3/products/{product:[0-9]+}/variations", self._list),
         ]
 
     async def _batch(self, request: web.Request) -> web.Response:
@@ -51,6 +53,21 @@ class FakeWooCommerce(FakeVendor):
         self.requests.append((request.path, objects))
         product = request.match_info.get("product")
         return web.json_response({"update": [self._change(product, one) for one in objects]})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        require(set(request.query) == {"include", "per_page", "_fields"}, "ids, a page and fields")
+        asked = [int(one) for one in request.query["include"].split(",")]
+        require(len(asked) <= int(request.query["per_page"]) <= 100, "one page holds what is asked for")
+        require(request.query["_fields"] == "id,manage_stock,stock_quantity", "only the stock is asked for")
+        product, shown = request.match_info.get("product"), self.shown()
+        stock = {one: shown.get(str(one) if product is None else f"{product}/{one}") for one in asked}
+        return web.json_response(
+            [
+                {"id": one, "manage_stock": self.manages_stock, "stock_quantity": quantity}
+                for one, quantity in stock.items()
+                if quantity is not None
+            ]
+        )
 
     def _change(self, product: str | None, one: Any) -> dict[str, Any]:
         if not isinstance(one, dict) or type(one.get("id")) is not int:

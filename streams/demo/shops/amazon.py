@@ -54,6 +54,7 @@ class FakeAmazon(FakeVendor):
         self.feeds = self._queue.feeds
         self.plans = {
             "patchListingsItem": UsagePlan(5, 5),
+            "getListingsItem": UsagePlan(5, 10),
             "createFeedDocument": UsagePlan(0.5, 15),
             "getFeed": UsagePlan(2, 15),
             "cancelFeed": UsagePlan(2, 15),
@@ -69,6 +70,7 @@ class FakeAmazon(FakeVendor):
         """Listings Items, Feeds, and the store of documents."""
         return [
             web.patch("/listings/2021-08-01/items/{seller}/{sku}", self._patch),
+            web.get("/listings/2021-08-01/items/{seller}/{sku}", self._get_item),
             web.post("/feeds/2021-06-30/documents", self._create_document),
             web.get("/feeds/2021-06-30/documents/{document}", self._get_document),
             web.put("/upload/{document}", self._upload),
@@ -122,6 +124,20 @@ class FakeAmazon(FakeVendor):
         else:
             self._apply(sku, content["patches"])
         return self._answer(shapes.PatchAnswer, told)
+
+    async def _get_item(self, request: web.Request) -> web.Response:
+        sku = request.match_info["sku"]
+        refusal = self._over("getListingsItem")
+        if refusal is not None:
+            return refusal
+        require(request.query.get("includedData") == "fulfillmentAvailability", "only quantities are asked for")
+        quantity = self.shown().get(sku)
+        known = request.match_info["seller"] == SELLER and request.query.get("marketplaceIds") == MARKETPLACE
+        if not known or quantity is None:
+            return self._answer(shapes.ErrorList, _error("NotFound"), 404)
+        other = {"fulfillmentChannelCode": "AMAZON_NA", "quantity": 1_000}
+        own = {"fulfillmentChannelCode": "DEFAULT", "quantity": quantity}
+        return self._answer(shapes.ItemShown, {"sku": sku, "fulfillmentAvailability": [other, own]})
 
     # -- feeds
 

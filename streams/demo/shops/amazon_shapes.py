@@ -60,6 +60,20 @@ class PatchAnswer(Shape):
     issues: list[Issue] = []
 
 
+class Availability(Shape):
+    """How many of a listing there are for one way of fulfilment."""
+
+    fulfillmentChannelCode: str
+    quantity: Count = 0
+
+
+class ItemShown(Shape):
+    """What getListingsItem answers, when it is asked for the quantities."""
+
+    sku: str
+    fulfillmentAvailability: list[Availability] = []
+
+
 class Error(Shape):
     """Why a request failed."""
 

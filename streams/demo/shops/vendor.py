@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -19,6 +19,8 @@ TOKEN_PATH = "/token"
 STATE_PATH = "/state"
 MOST_BYTES = 200_000_000
 MOST_OBJECTIONS = 10
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Malformed(Exception):
@@ -36,7 +38,8 @@ class Fault:
     """How one call is answered instead of as it should.
 
     ``taken``: the vendor does what is asked although its answer says otherwise. ``silent``: it never answers.
-    ``closed``: it closes the connection instead of answering.
+    ``closed``: it closes the connection instead of answering. ``late``: it does what is asked only when
+    ``come_through`` is called.
     """
 
     status: int = 503
@@ -45,6 +48,7 @@ class Fault:
     taken: bool = False
     silent: bool = False
     closed: bool = False
+    late: bool = False
 
 
 class FakeVendor(ABC):
@@ -76,6 +80,7 @@ class FakeVendor(ABC):
         self.malformed: list[str] = []
         self.throttled: list[str] = []
         self.taken: list[tuple[str, int]] = []
+        self._late: list[tuple[web.Request, Handler]] = []
         self._released = asyncio.Event()
 
     # -- what a vendor's own fake adds
@@ -101,6 +106,12 @@ class FakeVendor(ABC):
     def expire_tokens(self) -> None:
         """Whatever was issued is refused from now on."""
         self.tokens.clear()
+
+    async def come_through(self) -> None:
+        """Do what was asked by the calls that are late."""
+        late, self._late = self._late, []
+        for request, handler in late:
+            await self._judged(request, handler)
 
     def release(self) -> None:
         """Let calls go that are being kept waiting, so that the server can stop."""
@@ -134,9 +145,7 @@ class FakeVendor(ABC):
         return web.json_response(self.state())
 
     @web.middleware
-    async def _faulty(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _faulty(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in (self.token_path, STATE_PATH):
             return await handler(request)
         if request.path.startswith(self.open_paths):
@@ -152,15 +161,15 @@ class FakeVendor(ABC):
         await request.read()
         if fault.taken:
             await self._judged(request, handler)
+        if fault.late:
+            self._late.append((request, handler))
         if fault.silent:
             await self._released.wait()
         if fault.closed and request.transport is not None:
             request.transport.abort()
         return web.Response(status=fault.status, headers=fault.headers, text=fault.body)
 
-    async def _judged(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _judged(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except Malformed as error:

@@ -16,7 +16,7 @@ from connectors.channels.base import Outcome
 from connectors.channels.kind import CallLimits
 from tests.conformance.rig import Clock, update
 from tests.contracts.vendors.exchanges import Exchange, changed, heard
-from tests.fakes.adobe_commerce import BASE, BulkStatus, FakeAdobeCommerce, SourceItems
+from tests.fakes.adobe_commerce import BASE, BulkStatus, FakeAdobeCommerce, FoundSourceItems, SourceItems
 from tests.vendor_specs import yaml_of
 
 SAVE, STATUS, SEARCH = "/V1/inventory/source-items", "/V1/bulk/{bulkUuid}/detailed-status", "/V1/bulk"
@@ -52,6 +52,7 @@ async def everything() -> list[Exchange]:
         sink = AdobeCommerceSink(settings, CallLimits(20), clock.monotonic)
         await sink.open()
         results = [*await sink.send([update("A", 1, 7), update("B", 1, 0)])]
+        assert await sink.shown(["A", "B", "E"]) == {"A": 7, "B": 0, "E": None}
         bulks = sink.bulk
         assert bulks is not None
         bulks.taken_over()
@@ -84,7 +85,7 @@ def test_what_is_saved_is_adobes_and_we_take_nothing_that_adobe_refuses(
     specification: Any, exchanges: list[Exchange]
 ) -> None:
     theirs = request_of(specification, SAVE)
-    bodies = [one.body for one in exchanges if one.path == BASE + SAVE]
+    bodies = [one.body for one in exchanges if (one.method, one.path) == ("POST", BASE + SAVE)]
     bodies += [one for call in exchanges if call.path == f"{BASE}/async/bulk{SAVE}" for one in call.body]
     assert len(bodies) == 3
     for body in bodies:
@@ -113,6 +114,20 @@ def test_the_search_for_open_operations_is_adobes(specification: Any, exchanges:
     for call in calls:
         assert {_plain(name) for name in call.query} <= {_plain(name) for name in declared}
         assert {"items", "total_count"} <= json.loads(call.answered).keys()
+
+
+def test_the_search_for_source_items_is_adobes_and_so_is_its_answer(
+    specification: Any, exchanges: list[Exchange]
+) -> None:
+    declared = {one["name"] for one in specification["paths"][SAVE]["get"]["parameters"]}
+    calls = [one for one in exchanges if (one.method, one.path) == ("GET", BASE + SAVE)]
+    assert calls
+    theirs = answer_of(specification, SAVE)
+    for call in calls:
+        assert {_plain(name) for name in call.query} <= {_plain(name) for name in declared}
+        theirs.validate(call.answer)
+        for what, other in changed(call.answer):
+            assert theirs.is_valid(other) or not fits(FoundSourceItems, other), what
 
 
 def _plain(name: str) -> str:

@@ -36,6 +36,7 @@ REPORT_SCHEMA = "amazon-sp-api/schemas/feeds/listings-feed-processing-report-sch
 BODIES: list[tuple[type[shapes.Shape], str, str]] = [
     (shapes.PatchRequest, LISTINGS, "ListingsItemPatchRequest"),
     (shapes.PatchAnswer, LISTINGS, "ListingsItemSubmissionResponse"),
+    (shapes.ItemShown, LISTINGS, "Item"),
     (shapes.ErrorList, FEEDS, "ErrorList"),
     (shapes.DocumentRequest, FEEDS, "CreateFeedDocumentSpecification"),
     (shapes.DocumentAnswer, FEEDS, "CreateFeedDocumentResponse"),
@@ -83,6 +84,8 @@ class Heard:
             return [one.body for one in self.of("PATCH", "/listings")]
         if shape is shapes.PatchAnswer:
             return [one.answer for one in self.of("PATCH", "/listings") if one.status == 200]
+        if shape is shapes.ItemShown:
+            return [one.answer for one in self.of("GET", "/listings") if one.status == 200]
         if shape is shapes.ErrorList:
             return [one.answer for one in self.exchanges if one.status >= 400]
         if shape is shapes.FeedContent:
@@ -129,6 +132,7 @@ async def everything() -> Heard:
         await sink.open()
         results = [*await sink.send([update("A", 1, 7), update("B", 1, 0)])]
         results += await sink.send([update(f"C-{number}", 1, number) for number in range(4)])
+        assert [await sink.shown([sku]) for sku in ("A", "C-0")] == [{"A": 7}, {"C-0": 0}]
         feeds = sink.bulk
         assert feeds is not None
         feeds.taken_over()
@@ -190,6 +194,7 @@ def parameters(file: str, operation: str) -> tuple[str, Mapping[str, Any]]:
     ("file", "operation", "method"),
     [
         (LISTINGS, "patchListingsItem", "PATCH"),
+        (LISTINGS, "getListingsItem", "GET"),
         (FEEDS, "createFeedDocument", "POST"),
         (FEEDS, "createFeed", "POST"),
         (FEEDS, "getFeed", "GET"),

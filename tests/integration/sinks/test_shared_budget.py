@@ -17,10 +17,12 @@ from redis.asyncio import Redis
 
 from connectors.budgets import SharedBudget
 from connectors.budgets_name import MemberName
+from connectors.budgets_reads import BudgetedReads
 from connectors.budgets_script import CLOCK, Status, script
 from connectors.budgets_sink import NO_TOKEN, BudgetedSink, SharedBucket
 from connectors.budgets_store import BudgetStore
 from connectors.channels.base import Limits, Outcome, Result, Update, same_answer
+from connectors.channels.reading import Shown, Unread
 from domain.facts import SECOND, Micros
 from domain.limits import CallBudget, CallsPerWindow, RateAndBurst, SerialOnly
 from domain.limits_member import Request, Standing, Terms
@@ -340,6 +342,42 @@ async def test_a_refusal_holds_every_sink_of_the_account_back_and_nothing_is_sen
         assert [result.outcome for result in await sink.send([waiting])] == [Outcome.LATER]
         assert channel.calls == 1
         await sink.close()
+
+
+class Reading:
+    """A channel that says what it shows, until it wants to be left alone."""
+
+    most_read = 2
+
+    def __init__(self) -> None:
+        self.answers: list[Unread] = []
+        self.reads = 0
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        self.reads += 1
+        return self.answers.pop() if self.answers else dict.fromkeys(listings, 5)
+
+
+async def test_a_read_takes_a_token_and_its_refusal_holds_every_sink_of_the_account_back(
+    redis_server: str, unique: Callable[[str], str]
+) -> None:
+    account, channel = unique("reads"), Reading()
+    async with (
+        opened(redis_server, account, "a") as budget,
+        opened(redis_server, account, "b") as other,
+    ):
+        reads = BudgetedReads(channel, budget)
+        assert reads.most_read == 2
+        assert await reads.shown(["L-1"]) == Unread(NO_TOKEN, called=False)
+        assert channel.reads == 0
+        await until(lambda: budget.wait_s() == 0)
+        assert await reads.shown(["L-1"]) == {"L-1": 5}
+        channel.answers.append(Unread("HTTP 429", 60.0))
+        await until(lambda: budget.wait_s() == 0)
+        assert await reads.shown(["L-1"]) == Unread("HTTP 429", 60.0)
+        await until(lambda: other.wait_s() > 50)
+        assert await reads.shown(["L-1"]) == Unread(NO_TOKEN, called=False)
+        assert channel.reads == 2
 
 
 async def test_a_channel_that_is_called_for_each_update_is_sent_as_many_as_there_are_tokens(

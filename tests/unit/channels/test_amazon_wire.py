@@ -11,8 +11,8 @@ from connectors.channels.amazon_calls import FEED_LIMITS, Failed, FeedCalls
 from connectors.channels.amazon_wire import (
     Offer,
     feed_body,
+    item_path,
     patch_body,
-    patch_path,
     rate_wait_s,
     read_patch,
     read_report,
@@ -59,7 +59,7 @@ def test_a_patch_changes_the_quantity_and_nothing_else_of_the_offer() -> None:
 
 
 def test_a_sku_cannot_leave_its_place_in_the_path() -> None:
-    path = patch_path(OFFER, update("../../x?y#z/%2F"))
+    path = item_path(OFFER, "../../x?y#z/%2F")
     assert path == (
         "/listings/2021-08-01/items/A1SELLER/..%2F..%2Fx%3Fy%23z%2F%252F?marketplaceIds=ATVPDKIKX0DER,A2EUQ1WTGCTBG2"
     )

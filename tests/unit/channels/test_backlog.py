@@ -234,3 +234,43 @@ class BacklogAgainstAModel(RuleBasedStateMachine):
 
 BacklogAgainstAModel.TestCase.settings = settings(max_examples=150, deadline=None)
 TestBacklogAgainstAModel = BacklogAgainstAModel.TestCase
+
+
+def test_what_could_be_taken_of_a_class_or_a_more_urgent_one_is_known_without_taking_it() -> None:
+    kept = Backlog()
+    kept.own(0)
+    assert not kept.waits("P2")
+    kept.add(0, 0, update("L-1", priority="P1"))
+    assert not kept.waits("P1")
+    kept.open(0)
+    assert kept.waits("P1")
+    assert kept.waits("P2")
+    assert not kept.waits("P0")
+    (taken,) = kept.take(1)
+    kept.add(0, 1, update("L-1", 2, priority="P0"))
+    assert not kept.waits("P2")
+    kept.give_back(taken)
+    assert kept.waits("P0")
+    assert [one.update.publish_seq for one in kept.take(5)] == [2]
+
+
+def test_entries_that_stand_for_nothing_are_no_update_that_waits() -> None:
+    kept = backlog()
+    kept.add(0, 0, update("L-1", 1, priority="P2"))
+    kept.add(0, 1, update("L-1", 2, priority="P1"))
+    assert kept.waits("P1")
+    assert len(kept.take(1)) == 1
+    assert not kept.waits("P2")
+    assert kept.queued == 0
+
+
+def test_a_listing_is_held_while_it_waits_or_is_on_its_way() -> None:
+    kept = backlog()
+    assert not kept.holds(0, "L-1")
+    assert not kept.holds(7, "L-1")
+    kept.add(0, 0, update("L-1"))
+    assert kept.holds(0, "L-1")
+    (taken,) = kept.take(1)
+    assert kept.holds(0, "L-1")
+    kept.settle(taken)
+    assert not kept.holds(0, "L-1")

@@ -14,6 +14,7 @@ from connectors.channels.ebay import EbaySettings, EbaySink
 from connectors.channels.ebay_wire import Place, encode, place, read_answer
 from connectors.channels.http import Answered
 from connectors.channels.kind import CallLimits
+from connectors.channels.reading import Unread
 from domain.limits_listing import DAY
 from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import Clock, update
@@ -200,3 +201,24 @@ async def test_the_refusal_of_ebay_itself_is_a_rejection(ebay: tuple[FakeEbay, s
 def test_keeping_every_revision_for_stop_sells_is_a_mistake() -> None:
     with pytest.raises(ValidationError, match="below revisions_per_day"):
         settings("http://127.0.0.1:1", revisions_per_day=10, kept_for_stop_sells=10)
+
+
+async def test_items_are_read_together_and_an_offer_by_itself(ebay: tuple[FakeEbay, str]) -> None:
+    fake, address = ebay
+    sink = EbaySink(settings(address), CallLimits(25))
+    await sink.open()
+    await sink.send([update("A", 1, 3), update("B", 1, 0), update("C|77", 1, 6)])
+    revised = dict(fake.revisions)
+    assert await sink.shown(["B", "C|77", "X", "A"]) == {"A": 3, "B": 0, "X": None}
+    assert await sink.shown(["C|77", "A"]) == {"C|77": 6}
+    assert await sink.shown(["D|77"]) == {"D|77": None}
+    await sink.close()
+    assert (fake.revisions, fake.malformed) == (revised, [])
+
+
+async def test_an_offer_that_is_not_there_was_not_read(ebay: tuple[FakeEbay, str]) -> None:
+    _, address = ebay
+    sink = EbaySink(settings(address), CallLimits(25))
+    await sink.open()
+    assert await sink.shown(["C|78"]) == Unread("HTTP 404")
+    await sink.close()

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from agents.ports import Outgoing
+from connectors.channels.backlog import Waiting
 from connectors.channels.base import Outcome, Result, Update, same_answer
+from connectors.channels.doubts import Doubts
 from connectors.channels.file import FileSink
+from connectors.channels.read_back import ReadBack
 from domain.facts import Acknowledgement
 from schemas import avro_files
 from schemas.codec import Decoder, Encoder
@@ -167,6 +170,50 @@ async def test_nothing_is_sent_before_the_partition_has_caught_up(bench: Bench) 
     bench.stop.set()
     await running
     assert bench.feed.at_close == {0: 2}
+
+
+class Reads:
+    """What the channel shows, although all it is told goes to a file."""
+
+    most_read = 10
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def shown(self, listings: Sequence[str]) -> Mapping[str, int | None]:
+        self.asked += listings
+        return dict.fromkeys(listings, 9)
+
+
+def in_doubt(bench: Bench, partition: int = 0) -> ReadBack:
+    """Reads back; a call of before had no answer."""
+    delivery, reads = bench.life.delivery, Reads()
+    back = ReadBack(reads, Doubts(0.2, 3), delivery.backlog, delivery.latest)
+    back.doubts.unanswered(Waiting(partition, 0, update("L-1", 1, 9), "P2", 0), time.monotonic())
+    delivery.read_back = back
+    return back
+
+
+async def test_a_sink_with_nothing_else_to_do_reads_back_and_tells_again(bench: Bench) -> None:
+    running = asyncio.create_task(bench.run())
+    in_doubt(bench)
+    bench.feed.fed.put_nowait([Assigned(0, []), Record(0, "L-1", 2), CaughtUp(0)])
+    await bench.until(lambda: len(bench.journal.answers) == 2)
+    bench.stop.set()
+    await running
+    assert [one.previous_quantity for one in bench.journal.acknowledgements] == [None, 9]
+    assert bench.feed.at_close == {0: 1}
+
+
+async def test_a_partition_that_was_lost_takes_its_doubts_along(bench: Bench) -> None:
+    running = asyncio.create_task(bench.run())
+    back = in_doubt(bench)
+    bench.feed.fed.put_nowait([Assigned(0, [])])
+    await bench.until(lambda: bench.life.backlog.partitions)
+    bench.runner.lose([0])
+    assert len(back.doubts) == 0
+    bench.stop.set()
+    await running
 
 
 async def test_a_sink_whose_membership_is_not_confirmed_asks_and_sends_nothing_until_it_is(bench: Bench) -> None:

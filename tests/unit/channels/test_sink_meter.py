@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from prometheus_client.metrics_core import Metric as Family
 
+from connectors.channels.backlog import Waiting
 from connectors.channels.base import Outcome
 from connectors.channels.delivery import Delivery
+from connectors.channels.doubts import Doubts
+from connectors.channels.read_back import ReadBack
+from connectors.channels.reading import Shown, Unread
 from streams.sink.meter import MeteredSink, SinkMeter
 from tests.conformance.rig import CHANNEL, NOW, Clock, Journal, Lifetime, update
 from tests.unit.channels.test_delivery import Scripted
@@ -17,6 +23,15 @@ class Parts:
 
     fetching_since: float | None = None
     confirmed_at = float("-inf")
+
+
+class NoReads:
+    """A channel that is not asked."""
+
+    most_read = 1
+
+    async def shown(self, listings: Sequence[str]) -> Shown | Unread:
+        raise AssertionError(listings)
 
 
 class Bench:
@@ -117,3 +132,21 @@ def test_before_the_parts_are_there_the_process_is_told_of() -> None:
     assert "atstream_build_info" in {family.name for family in meter.collect()}
     assert meter.unreadiness() is not None
     assert meter.ailment() is None
+
+
+async def test_what_reading_back_came_to_is_told_and_how_many_are_in_doubt() -> None:
+    bench = Bench()
+    assert set(bench.told()["atstream_sink_read_back_total"].values()) == {0}
+    back = ReadBack(NoReads(), Doubts(20.0, 3), bench.delivery.backlog, bench.delivery.latest)
+    back.tallies.overtaken = 2
+    back.doubts.unanswered(Waiting(0, 0, update("L-1"), "P2", NOW), 0.0)
+    bench.delivery.read_back = back
+    told = bench.told()
+    assert told["atstream_sink_read_back_total"] == {
+        "as_told": 0,
+        "overtaken": 2,
+        "less": 0,
+        "failed": 0,
+        "given_up": 0,
+    }
+    assert told["atstream_sink_in_doubt"][""] == 1

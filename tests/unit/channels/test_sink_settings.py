@@ -86,6 +86,13 @@ def test_the_number_of_updates_is_the_kinds_unless_set_and_never_above_what_the_
         load_sink_settings("web", toml)
 
 
+def test_how_long_a_call_may_be_under_way_is_the_kinds_unless_set(toml: Path) -> None:
+    toml.write_text('[sink]\nkind = "file"\npath = "x"\n')
+    assert load_sink_settings("web", toml).doubt_settle_s == FileSettings.usual_settle_s
+    toml.write_text('[sink]\nkind = "file"\npath = "x"\ndoubt_settle_s = 7.5\n')
+    assert load_sink_settings("web", toml).doubt_settle_s == 7.5
+
+
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_no_kind_has_a_setting_that_every_sink_has(name: str) -> None:
     assert not set(kind_named(name).settings.model_fields) & set(SinkSettings.model_fields)
