@@ -23,7 +23,7 @@ async def test_what_an_attempt_takes_besides_is_missing_to_delivery() -> None:
     configuration = SinkConfiguration(SinkSettings(kind="shopify"), own, KIND)
     bare = configuration.sink("web")
     assert isinstance(bare, ShopifySink)
-    with metered("web", bare, bare, configuration) as (_, bucket):
+    with metered("web", bare, bare, configuration) as (_, bucket, _):
         assert bucket.wait_s(time.monotonic()) == 0
         assert await bare._calls.meters.take(CALLS, 99, 1) == 10
         assert bucket.wait_s(time.monotonic()) > 0.5
