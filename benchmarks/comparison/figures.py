@@ -47,8 +47,9 @@ def ratio(rows: Sequence[Row], case: str, other: str, path: str, inverse: bool =
 
 
 def failures(rows: Sequence[Row], case: str) -> list[str]:
-    """Why runs of a case have no figures, each reason once."""
-    return list(dict.fromkeys(str(row["failed"]) for row in rows if row["case"] == case and "failed" in row))
+    """Why runs of a case have no figures, or not all of them; each reason once."""
+    told = (row.get("failed") or row.get("result", {}).get("failed") for row in rows if row["case"] == case)
+    return list(dict.fromkeys(str(reason) for reason in told if reason))
 
 
 def wrong(rows: Sequence[Row], case: str) -> str:

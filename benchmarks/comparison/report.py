@@ -51,7 +51,7 @@ def tables(section: str, cases: Sequence[str], rows: Sequence[Row]) -> str:
     failed = [(case, reason) for case in cases for reason in figures.failures(rows, case)]
     if failed:
         parts.append(
-            "\n".join(f"- {case} has runs without figures: {_one_line(reason)}" for case, reason in failed)
+            "\n".join(f"- {case} has runs without all figures: {_one_line(reason)}" for case, reason in failed)
         )
     return "\n\n".join(part for part in parts if part)
 

@@ -19,7 +19,7 @@ from benchmarks.comparison.retail import invoices, retail_input
 from benchmarks.comparison.sides import Installation, SideUnavailable
 from benchmarks.comparison.visit import Visit
 
-SPARE_PER_S = 30_000
+SPARE_PER_S = 100_000
 """Events are made in advance for latency measurements of at most this rate."""
 Say = Callable[[str], None]
 
@@ -113,6 +113,8 @@ def _parts(row: dict[str, Any]) -> Iterator[str]:
         yield f"p50 {result['latency']['p50_ms']:.0f} ms p99 {result['latency']['p99_ms']:.0f} ms"
     if "recovery" in result:
         yield f"recovery {result['recovery']['all_s']:.1f} s"
+    if "failed" in result:
+        yield f"FAILED: {result['failed'][:300]}"
     if result["wrong_keys"] or result.get("recovery", {}).get("wrong_keys"):
         yield "WRONG"
     yield f"({row['took_s']} s)"

@@ -69,28 +69,39 @@ class Visit:
         self._before = 0
 
     def measure(self, fed: Input) -> dict[str, Any]:
-        """Everything the terms ask for. Raises BenchmarkFailed with the reason and the side's own last words."""
-        terms, events = self.terms, fed.events
+        """Everything the terms ask for. A failure after the throughput is told in ``failed`` and ends the visit.
+
+        Raises BenchmarkFailed with the reason and the side's own last words when there is no throughput.
+        """
+        events = fed.events
         self._prepare(fed)
         self.start()
         throughput, seen = self._throughput()
         result: dict[str, Any] = {"throughput": throughput}
         result["peak_mb"] = self._peak_mb()
         result["outputs_per_event"] = len(seen) / self.produced
-        wrong = self._wrong(events, last_marks(self.reader, seen))
+        result["wrong_keys"] = self._wrong(events, last_marks(self.reader, seen))
+        try:
+            self._behaviour(events, seen, result)
+        except BenchmarkFailed as error:
+            result["failed"] = f"{'recovery' if 'latency' in result else 'latency'}: {error}"
+        return result
+
+    def _behaviour(self, events: Sequence[Event], seen: list[Any], result: dict[str, Any]) -> None:
+        """Latency, then recovery, as far as it comes. ``seen``: the outputs so far."""
+        terms = self.terms
         if terms.latency_s:
             rate = delay.LOAD * result["throughput"]["events_per_s"]
-            more_events = events[self.produced : self.produced + int(rate * terms.latency_s)]
+            longest = min(self.produced + int(rate * terms.latency_s), len(events) - crash.PROBES)
+            more_events = events[self.produced : longest]
             result["latency"], more = delay.measure(self, more_events, rate)
             result["peak_mb"] = self._peak_mb()
             seen += more
-            wrong = self._wrong(events, last_marks(self.reader, seen))
+            result["wrong_keys"] = self._wrong(events, last_marks(self.reader, seen))
         if terms.recovery:
-            result["recovery"], more = crash.measure(self, crash.probes(events[self.produced :]))
+            recovery, more = crash.measure(self, crash.probes(events[self.produced :]))
             after = self._wrong(events, last_marks(self.reader, seen + more))
-            result["recovery"]["wrong_keys"] = after
-        result["wrong_keys"] = wrong
-        return result
+            result["recovery"] = {**recovery, "wrong_keys": after}
 
     def end(self) -> None:
         """Stop what runs and forget local state."""
