@@ -15,6 +15,8 @@ LOOPBACK = "127.0.0.1"
 # that no client takes the port of a server that is about to come back.
 _CANDIDATES = range(20_000, 32_000)
 _ATTEMPTS = 200
+_given: set[int] = set()
+"""Ports given before, which somebody in this process is about to listen on."""
 _LISTENING = "0A"
 _PROC = Path("/proc")
 
@@ -33,10 +35,16 @@ class Occupant:
 
 
 def free_port() -> int:
-    """A loopback TCP port that nobody listens on now. Raises LocalStackError when none was found in 200 draws."""
+    """A loopback TCP port that nobody listens on now, and that was not given to this process lately.
+
+    Raises LocalStackError when none was found in 200 draws.
+    """
+    if len(_given) > len(_CANDIDATES) // 2:
+        _given.clear()
     for _ in range(_ATTEMPTS):
         port = random.choice(_CANDIDATES)
-        if _bindable(port):
+        if port not in _given and _bindable(port):
+            _given.add(port)
             return port
     raise LocalStackError(
         f"no free port on {LOOPBACK} in {_CANDIDATES.start}-{_CANDIDATES.stop - 1}: pass ports explicitly"

@@ -29,6 +29,15 @@ def test_a_free_port_can_be_listened_on() -> None:
     assert occupant(port) is None
 
 
+def test_a_port_is_not_given_twice_before_anybody_listens_on_it() -> None:
+    given = [free_port() for _ in range(1_000)]
+    assert len(set(given)) == len(given)
+
+
+def test_ports_do_not_run_out() -> None:
+    assert all(free_port() for _ in range(7_000))
+
+
 def test_a_free_port_is_not_one_that_outgoing_connections_get() -> None:
     assert all(port < 32_768 for port in (free_port() for _ in range(50)))
 
