@@ -83,7 +83,7 @@ chaos: kafka  ## rounds of faults on a real Kafka, each judged offset by offset:
 chaos-broken: kafka  ## show that chaos notices builds that are broken on purpose, and only those
 	$(BIN)/python -m tests.chaos.broken.suite $(ARGS)
 
-bench: kafka  ## compare with other stream processors on a real Kafka, about 25 minutes; ARGS="--quick": a smoke
+bench: kafka  ## compare with other stream processors on a real Kafka, about an hour; ARGS="--quick": a smoke
 	$(BIN)/python -m benchmarks $(ARGS)
 
 up: $(READY)  ## start the local stack: broker, registry, Redis-compatible server

@@ -10,10 +10,12 @@ coroutine in the thread, ``on_partitions_assigned`` being called by the rebalanc
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 from aiokafka.protocol.group import SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -24,6 +26,9 @@ from streams.data_plane.failures import Unavailable
 from streams.data_plane.membership import Membership
 from streams.data_plane.positions import require_answer
 
+log = logging.getLogger(__name__)
+
+_CONNECT_AGAIN_S = 0.5
 _COMMIT_TIMEOUT_S = 30.0
 _POSITIONS_TIMEOUT_S = 60.0
 _ENDING_S = 0.1
@@ -40,8 +45,8 @@ class MemberThread(AIOKafkaConsumerThread):
         return membership
 
     async def on_start(self) -> None:
-        """Connect, and listen in on the coordinator."""
-        await super().on_start()
+        """Connect, and listen in on the coordinator. Raises ``Unavailable``."""
+        await self._connect()
         coordinator = self._ensure_consumer()._coordinator
         heartbeat, send, reset = coordinator._do_heartbeat, coordinator._send_req, coordinator.reset_generation
         join = coordinator.ensure_active_group
@@ -72,6 +77,23 @@ class MemberThread(AIOKafkaConsumerThread):
         coordinator._do_heartbeat = do_heartbeat
         coordinator._send_req = send_req
         coordinator.reset_generation = reset_generation
+
+    async def _connect(self) -> None:
+        """A broker that is out, as it may be when it restarts just now, has ``startup_s`` to come back."""
+        began = time.monotonic()
+        while True:
+            try:
+                await super().on_start()
+                return
+            except KafkaConnectionError as error:
+                consumer, self._consumer = self._consumer, None
+                if consumer is not None:
+                    await consumer.stop()
+                limit_s = cast(Any, self.app).plane.settings.startup_s
+                if self.should_stop or time.monotonic() - began > limit_s:
+                    raise Unavailable(f"no broker took us into the group in {limit_s:g} s: {error}") from error
+                log.warning("no broker answers (%s); trying again", error)
+                await asyncio.sleep(_CONNECT_AGAIN_S)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Joined: nothing is fetched here, so every partition is paused before anything else."""

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.data_plane import member
+from streams.data_plane.failures import Unavailable
 from streams.data_plane.member import MemberThread
 
 
@@ -46,6 +48,48 @@ async def coordinator(monkeypatch: pytest.MonkeyPatch) -> tuple[Coordinator, Sim
     thread._consumer = SimpleNamespace(_coordinator=found)
     await thread.on_start()
     return found, plane
+
+
+class Consumer:
+    """aiokafka's consumer, whose broker is out for its first starts."""
+
+    stopped = 0
+
+    async def stop(self) -> None:
+        Consumer.stopped += 1
+
+
+def starting(monkeypatch: pytest.MonkeyPatch, failing: int, startup_s: float) -> tuple[Any, list[int]]:
+    starts: list[int] = []
+
+    async def started(thread: Any) -> None:
+        starts.append(1)
+        thread._consumer = Consumer()
+        if len(starts) <= failing:
+            raise KafkaConnectionError("Unable to bootstrap")
+        thread._consumer = SimpleNamespace(_coordinator=Coordinator())
+
+    monkeypatch.setattr(AIOKafkaConsumerThread, "on_start", started)
+    monkeypatch.setattr(AIOKafkaConsumerThread, "should_stop", False)
+    monkeypatch.setattr(member, "_CONNECT_AGAIN_S", 0.001)
+    monkeypatch.setattr(Consumer, "stopped", 0)
+    thread: Any = MemberThread.__new__(MemberThread)
+    thread.consumer = SimpleNamespace(app=None)
+    thread.app = SimpleNamespace(plane=SimpleNamespace(settings=SimpleNamespace(startup_s=startup_s)))
+    return thread, starts
+
+
+async def test_a_broker_that_is_out_at_the_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread, starts = starting(monkeypatch, failing=2, startup_s=60.0)
+    await thread.on_start()
+    assert (len(starts), Consumer.stopped) == (3, 2)
+
+
+async def test_a_broker_that_stays_out_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread, starts = starting(monkeypatch, failing=10_000, startup_s=0.01)
+    with pytest.raises(Unavailable, match="Unable to bootstrap"):
+        await thread.on_start()
+    assert Consumer.stopped == len(starts)
 
 
 async def test_a_worker_that_works_joins(coordinator: tuple[Any, SimpleNamespace]) -> None:
