@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections.abc import Callable
 
-from connectors.budgets_connection import STORE_FAILURES
+from connectors.budgets_connection import STORE_FAILURES, named, within
 from connectors.budgets_script import Script, Status
 from connectors.budgets_store import BudgetStore
 from domain.facts import SECOND, Micros
@@ -87,7 +87,7 @@ class SharedBudget:
         try:
             await self.store.leave()
         except STORE_FAILURES as error:
-            log.warning("the share of %s could not be given back (%s)", self._account, _named(error))
+            log.warning("the share of %s could not be given back (%s)", self._account, named(error))
         await self.store.drop()
         self.member.turned_away()
 
@@ -179,12 +179,12 @@ class SharedBudget:
                 await self.store.connect()
                 await self._converse()
             except STORE_FAILURES as error:
-                self._why = _named(error)
+                self._why = named(error)
                 rest_s = SHORTEST_REST_S if self.member.shared else min(2 * rest_s, LONGEST_REST_S)
                 self.member.failed(self._clock())
                 await self.store.drop()
                 self._say()
-                await _within(rest_s, self._closing)
+                await within(rest_s, self._closing)
 
     async def _converse(self) -> None:
         """Ask whenever there is something to ask, until the store fails or we close."""
@@ -193,7 +193,7 @@ class SharedBudget:
             now = self._clock()
             request = self.member.request(now)
             if request is None:
-                await _within((self.member.next_at(now) - now) / SECOND, self._due)
+                await within((self.member.next_at(now) - now) / SECOND, self._due)
                 continue
             answer = await self.store.ask(request)
             if answer.status is Status.LATE:
@@ -203,7 +203,7 @@ class SharedBudget:
             else:
                 self.member.turned_away()
                 self._why = f"it says {answer.status.name}"
-                await _within(LONGEST_REST_S, self._closing)
+                await within(LONGEST_REST_S, self._closing)
             self._say()
 
     def _say(self) -> None:
@@ -216,17 +216,3 @@ class SharedBudget:
             log.info(_TOLD[standing], self._account)
         else:
             log.warning(_TOLD[standing], self._account, self._why)
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    """Wait for the event, not longer than so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
-
-
-def _named(error: Exception) -> str:
-    """What failed, without texts that could hold the URL and its password."""
-    return type(error).__name__

@@ -7,6 +7,7 @@ another server.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -79,3 +80,17 @@ class StoreConnection:
         self.round_trips += 1
         await connection.send_command(*command)
         return await connection.read_response()
+
+
+async def within(seconds: float, event: asyncio.Event) -> None:
+    """Wait for the event, not longer than so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def named(error: Exception) -> str:
+    """What failed, without texts that could hold the URL and its password."""
+    return type(error).__name__

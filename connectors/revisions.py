@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from connectors.budgets_connection import STORE_FAILURES
+from connectors.budgets_connection import STORE_FAILURES, named, within
 from connectors.revisions_store import RevisionStore
 from domain.facts import SECOND, Micros
 from domain.limits_listing import DailyRevisions
@@ -78,7 +78,7 @@ class SharedRevisions:
                 while self._shared and await self._tell():
                     pass
         except STORE_FAILURES as error:
-            log.warning("not all revisions of %s could be told to the others (%s)", self._account, _named(error))
+            log.warning("not all revisions of %s could be told to the others (%s)", self._account, named(error))
         await self.store.drop()
         self._shared = False
         task.result()
@@ -97,7 +97,7 @@ class SharedRevisions:
         Raises ``Exception``: whatever ended the task that keeps in touch; a fault of the program.
         """
         if self._task is not None:
-            await _within(2 * self._timeout_s, self._tried)
+            await within(2 * self._timeout_s, self._tried)
         if self._task is not None and self._task.done():
             self._task.result()
         self._revisions.turn(self._wall_clock())
@@ -148,14 +148,14 @@ class SharedRevisions:
                 self._alone(error)
             if not self._closing.is_set():
                 await self.store.drop()
-                await _within(rest_s, self._closing)
+                await within(rest_s, self._closing)
                 rest_s = min(2 * rest_s, LONGEST_REST_S)
 
     async def _keep_told(self) -> None:
         """Tell what the store does not know until it fails or we close."""
         while not self._lost.is_set():
             if not await self._tell():
-                await _within(self._look_every_s, self._lost)
+                await within(self._look_every_s, self._lost)
                 if not self._lost.is_set():
                     await self._exchange({})  # to learn that it has forgotten, or is away
 
@@ -163,7 +163,7 @@ class SharedRevisions:
         self._shared = False
         self._lost.set()
         self._tried.set()
-        self._say(_named(error))
+        self._say(named(error))
 
     def _say(self, why: str) -> None:
         """Log each change once."""
@@ -178,17 +178,3 @@ class SharedRevisions:
                 self._account,
                 why,
             )
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    """Wait for the event, not longer than so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
-
-
-def _named(error: Exception) -> str:
-    """What failed, without texts that could hold the URL and its password."""
-    return type(error).__name__

@@ -83,6 +83,11 @@ class Account:
     def _lost_expired(self, now: Micros) -> bool:
         return now > self.lost_until and self.lost > 0
 
+    def _lower(self, now: Micros, left: int | None) -> None:
+        if left is not None:
+            meters = zip(self.budget.meters, self.arrivals, strict=True)
+            self.arrivals = [meter.lowered(at, now, left) for meter, at in meters]
+
     def serve(self, asked: Envelope, now: Micros) -> Answer:
         name, request = asked.name, asked.request
         late, silent_after = self.terms.use_within, self.terms.silent_after
@@ -110,9 +115,7 @@ class Account:
         empties |= self._lost_expired(now)
         if empties or request.refused:
             self._empty(now)
-        if request.left is not None:
-            meters = zip(self.budget.meters, self.arrivals, strict=True)
-            self.arrivals = [meter.lowered(at, now, request.left) for meter, at in meters]
+        self._lower(now, request.left)
         self.run = asked.run
         others = sum(row.told for row in rows.values())
         silent = sum(row.told for row in rows.values() if now - row.seen > silent_after)

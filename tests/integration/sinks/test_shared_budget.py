@@ -6,7 +6,6 @@ Rates are so high that nobody waits for them, or the script's clock is set by th
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,21 +27,11 @@ from domain.limits import CallBudget, CallsPerWindow, RateAndBurst, SerialOnly
 from domain.limits_member import Request, Standing, Terms
 from streams.local.redis import LocalRedis
 from tests.conformance.rig import update
+from tests.integration.sinks.waiting import QUICK, micros, until
 from tests.simulation.budget_store import Account, Envelope
 
-QUICK = Terms(silent_after=50_000, alone_after=75_000, heartbeat=20_000)
 FAST = CallBudget.of([RateAndBurst(1_000, SECOND, 50)])
 SLOW = CallBudget.of([RateAndBurst(1, 3_600 * SECOND, 1)])
-
-
-def micros() -> Micros:
-    return time.monotonic_ns() // 1000
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager

@@ -29,18 +29,13 @@ from streams.demo.shops.vendor import TOKEN_PATH
 from streams.local.redis import LocalRedis
 from tests.conformance.rig import update
 from tests.fakes.ebay import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, FakeEbay
+from tests.integration.sinks.waiting import until
 from tests.simulation.revisions_store import Store
 
 TODAY = 20_500
 NOON: Micros = TODAY * DAY + DAY // 2
 MOST, KEPT = 12, 4
 _lives = itertools.count(1)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.002)
 
 
 def life(revisions: int = MOST, kept: int = KEPT) -> DailyRevisions:

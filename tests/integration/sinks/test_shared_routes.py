@@ -20,7 +20,7 @@ from connectors.channels.base import Outcome
 from connectors.channels.kind import CALLS, CallLimits
 from connectors.channels.routes import Limits
 from connectors.channels.shopify import ShopifySettings, ShopifySink
-from domain.facts import SECOND, Micros
+from domain.facts import SECOND
 from domain.limits import CallBudget, CallsPerWindow, RateAndBurst
 from domain.limits_member import Terms
 from streams.demo.shops.amazon import FakeAmazon
@@ -28,22 +28,12 @@ from streams.demo.shops.amazon_feeds import MARKETPLACE, SELLER
 from streams.demo.shops.shopify import MUTATION_COST, FakeShopify
 from streams.demo.shops.vendor import TOKEN_PATH
 from tests.conformance.rig import update
+from tests.integration.sinks.waiting import QUICK, micros, until
 
-QUICK = Terms(silent_after=50_000, alone_after=75_000, heartbeat=20_000)
 SEVERAL: Limits = {
     "feeds": (CallsPerWindow(3, 3_600 * SECOND, 3),),
     "looks": (RateAndBurst(500, SECOND, 20),),
 }
-
-
-def micros() -> Micros:
-    return time.monotonic_ns() // 1000
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
