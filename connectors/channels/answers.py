@@ -10,6 +10,8 @@ from connectors.channels.base import Outcome, Result
 from domain.facts import Acknowledgement, Micros
 
 EXPIRED = "EXPIRED"
+MAX_STRIKES = 3
+"""How often the channel may fail at one update alone, while it takes others, before the update is given up."""
 
 
 class Answer(NamedTuple):
@@ -46,9 +48,28 @@ def is_an_answer(result: Result) -> bool:
     return throttled or result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED)
 
 
+def judged_alone(waiting: Waiting, result: Result, taken: int) -> Result:
+    """The channel fails at one update, or at all. It is the update when others pass in between, repeatedly.
+
+    ``taken``: how many calls it has taken by now.
+    """
+    if waiting.failed_at is not None and taken > waiting.failed_at:
+        waiting.strikes += 1
+    waiting.failed_at = taken
+    if waiting.strikes < MAX_STRIKES:
+        return result
+    reason = f"{result.reason or 'FAILED'} again and again, while other updates are taken"
+    return result._replace(outcome=Outcome.REJECTED, reason=reason)
+
+
 def as_answered(waiting: Waiting, result: Result, now: Micros) -> Acknowledgement:
     """What the channel said."""
     return _acknowledgement(waiting, result.outcome.value, result.reason, now, result.previous)
+
+
+def as_unanswered(waiting: Waiting, now: Micros) -> Acknowledgement:
+    """Another process may have sent it, and heard nothing."""
+    return _acknowledgement(waiting, Outcome.UNKNOWN.value, None, now)
 
 
 def as_expired(waiting: Waiting, now: Micros) -> Acknowledgement:

@@ -103,6 +103,11 @@ class Backlog:
             for waiting in owned.waiting.values():
                 self._enqueue(waiting)
 
+    def is_open(self, partition: int) -> bool:
+        """Whether updates of a partition may be taken."""
+        owned = self._partitions.get(partition)
+        return owned is not None and owned.open
+
     def disown(self, partition: int) -> None:
         """Forget a partition; what is in flight for it is no longer ours to settle."""
         owned = self._partitions.pop(partition, None)

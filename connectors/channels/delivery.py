@@ -16,6 +16,7 @@ from connectors.channels.answers import (
     as_answered,
     as_expired,
     is_an_answer,
+    judged_alone,
     require_one_each,
 )
 from connectors.channels.backlog import Backlog, Waiting
@@ -32,9 +33,6 @@ from domain.facts import SECOND, Acknowledgement, Micros
 __all__ = ["Acknowledge", "Answer", "Delivery", "Tallies"]
 
 log = logging.getLogger(__name__)
-
-MAX_STRIKES = 3
-"""How often the channel may fail at one update alone, while it takes others, before the update is given up."""
 
 
 @dataclass(slots=True)
@@ -99,8 +97,8 @@ class Delivery:
         Raises ``Exception``: whatever ``acknowledge`` raises; the updates are then not settled.
         """
         submitted = await self._submit()
-        back, now = self.read_back, self.monotonic()
-        if back is not None and await back.step(now, self._batch_size(), self._send, self.bucket):
+        back, now, most = self.read_back, self.monotonic(), self._batch_size()
+        if back is not None and await back.step(now, self.wall_clock(), most, self._send, self.bucket):
             return True
         batch = self.backlog.take(self._batch_size())
         if live := await self._live(batch):
@@ -114,10 +112,10 @@ class Delivery:
         """
         now = self.wall_clock()
         settled: list[tuple[Waiting, Acknowledgement]] = []
-        for result in results:
-            one = self._submitted.pop((result.listing, result.publish_seq), None)
-            if one is None or not self.backlog.in_flight(one):
-                continue
+        answered = [(self._submitted.pop((one.listing, one.publish_seq), None), one) for one in results]
+        ours = [(one, result) for one, result in answered if one is not None and self.backlog.in_flight(one)]
+        await self._remember(ours)
+        for one, result in ours:
             result = self._noted(one, result)
             if self._is_final(one, result):
                 settled.append((one, as_answered(one, result, now)))
@@ -141,6 +139,10 @@ class Delivery:
 
     def _noted(self, waiting: Waiting, result: Result) -> Result:
         return result if self.read_back is None else self.read_back.noted(waiting, result, self.monotonic())
+
+    async def _remember(self, answered: Sequence[tuple[Waiting, Result]]) -> None:
+        if self.read_back is not None:
+            await self.read_back.remember(answered, self.wall_clock())
 
     async def _live(self, batch: Sequence[Waiting]) -> list[Waiting]:
         """What has not expired; the rest is settled."""
@@ -191,11 +193,12 @@ class Delivery:
             raise
         if all(result.outcome is Outcome.LATER for result in results):
             self.breaker = breaker  # no call was made: a probe is still to be made
+        await self._remember(list(zip(batch, results, strict=True)))
         now = self.wall_clock()
         settled: list[tuple[Waiting, Acknowledgement]] = []
         for one, result in zip(batch, results, strict=True):
             if len(batch) == 1 and result.outcome is Outcome.SPLIT:
-                result = self._judged_alone(one, result)
+                result = judged_alone(one, result, self._taken)
             result = self._noted(one, result)
             if self._is_final(one, result):
                 settled.append((one, as_answered(one, result, now)))
@@ -230,20 +233,13 @@ class Delivery:
             case Outcome.RETRY | Outcome.SPLIT | Outcome.LATER:
                 return False
 
-    def _judged_alone(self, waiting: Waiting, result: Result) -> Result:
-        """The channel fails at one update, or at all. It is the update when others pass in between, repeatedly."""
-        if waiting.failed_at is not None and self._taken > waiting.failed_at:
-            waiting.strikes += 1
-        waiting.failed_at = self._taken
-        if waiting.strikes < MAX_STRIKES:
-            return result
-        reason = f"{result.reason or 'FAILED'} again and again, while other updates are taken"
-        return result._replace(outcome=Outcome.REJECTED, reason=reason)
-
     async def _settle(self, settled: Sequence[tuple[Waiting, Acknowledgement]]) -> None:
         """Durable first, then remembered, then no longer waited for."""
         if not settled:
             return
+        if self.read_back is not None:
+            waiting = (one for one, _ in settled)
+            await self.read_back.settling(waiting, self.wall_clock(), self.monotonic())
         await self.acknowledge([Answer(one.partition, acknowledgement) for one, acknowledgement in settled])
         for one, acknowledgement in settled:
             if one.partition in self.backlog.partitions:

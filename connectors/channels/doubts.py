@@ -9,8 +9,10 @@ Decisions only: times are seconds of any clock that does not go back, and are ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 
 from connectors.channels.backlog import Waiting
 
@@ -43,7 +45,8 @@ class Doubt:
     """One listing in doubt. ``unanswered``: quantities of the calls without answer.
 
     ``ends_at``: from then on none of them can be under way. ``accepted``: what was accepted since, to be read back
-    from ``look_at`` on. ``shown``: what was read instead, until ``accepted`` is told again.
+    from ``look_at`` on. ``shown``: what was read instead, until ``accepted`` is told again. ``unwritten``: a call
+    without answer that nobody wrote down, because another process may have made it.
     """
 
     partition: int
@@ -53,6 +56,7 @@ class Doubt:
     accepted: Waiting | None = None
     reads: int = 0
     shown: int | None = None
+    unwritten: Waiting | None = None
 
     def is_harmless(self) -> bool:
         """Whether the calls without answer could change nothing, however late they come."""
@@ -67,7 +71,10 @@ class Doubts:
         self.most_reads = most_reads
         self._most = most
         self._doubts: dict[str, Doubt] = {}
+        self._overtaken: dict[str, None] = {}
         self._next = float("inf")
+        # No doubt ends before. Many calls without answer when there is no room must not look at all doubts each.
+        self._none_ends_before = float("-inf")
 
     def __len__(self) -> int:
         return len(self._doubts)
@@ -92,9 +99,26 @@ class Doubts:
         others = tuple(one for one in doubt.unanswered if one != quantity)
         doubt.unanswered = (*others, quantity)[-MOST_QUANTITIES:]
         doubt.partition, doubt.shown = waiting.partition, None
+        self._overtaken.pop(listing, None)
         self._wait(doubt, now)
         doubt.ends_at = doubt.look_at
+        self._none_ends_before = min(self._none_ends_before, doubt.ends_at)
         return True
+
+    def suspected(self, waiting: Waiting, now: float) -> bool:
+        """Another process may have sent this and heard no answer. False: there is no room to remember that."""
+        if not self.unanswered(waiting, now):
+            return False
+        self._doubts[waiting.update.listing].unwritten = waiting
+        return True
+
+    def unwritten(self, listing: str, now: float) -> Waiting | None:
+        """What was suspected and may still be under way; from now on it counts as written down."""
+        doubt = self._doubts.get(listing)
+        if doubt is None or doubt.unwritten is None:
+            return None
+        unwritten, doubt.unwritten = doubt.unwritten, None
+        return unwritten if now < doubt.ends_at else None
 
     def accepted(self, waiting: Waiting, now: float) -> int | None:
         """The channel accepted this update; what it was seen to show instead of the last one, if it was."""
@@ -104,7 +128,7 @@ class Doubts:
         shown = doubt.shown
         if now >= doubt.ends_at:
             # Nothing was under way any more when this was accepted.
-            del self._doubts[waiting.update.listing]
+            self.forget(waiting.update.listing)
             return shown
         doubt.accepted = replace(waiting, unknowns=0, strikes=0, failed_at=None, aside=False)
         self._wait(doubt, now)
@@ -122,11 +146,8 @@ class Doubts:
 
     def overtaken(self) -> list[Waiting]:
         """What is to be told again."""
-        return [
-            doubt.accepted
-            for doubt in self._doubts.values()
-            if doubt.shown is not None and doubt.accepted is not None
-        ]
+        told = (self._doubts[listing].accepted for listing in self._overtaken)
+        return [accepted for accepted in told if accepted is not None]
 
     def read(self, listing: str, shown: int, now: float) -> Verdict | None:
         """The channel shows this quantity. None: it was not asked for any more."""
@@ -137,12 +158,13 @@ class Doubts:
         if verdict is Verdict.OVERTAKEN:
             doubt.reads += 1
             doubt.shown = shown
+            self._overtaken[listing] = None
             # A channel that knows the key has done what it asks for; it is to do it once more.
             update = doubt.accepted.update
             again = update._replace(idempotency_key=f"{update.idempotency_key}:again-{round(now * 1_000_000)}")
             doubt.accepted = replace(doubt.accepted, update=again)
         else:
-            del self._doubts[listing]
+            self.forget(listing)
         return verdict
 
     def unread(self, listing: str, now: float) -> bool:
@@ -152,7 +174,7 @@ class Doubts:
             return True
         doubt.reads += 1
         if doubt.reads >= self.most_reads:
-            del self._doubts[listing]
+            self.forget(listing)
             return False
         self.later(listing, now + self.settle_s * 2 ** (doubt.reads - 1))
         return True
@@ -172,16 +194,31 @@ class Doubts:
     def forget(self, listing: str) -> None:
         """Let a listing be in doubt no longer."""
         self._doubts.pop(listing, None)
+        self._overtaken.pop(listing, None)
+
+    def inherit(self, doubts: Mapping[str, Doubt]) -> int:
+        """Take over doubts of another process, the first ones that there is room for. Returns how many."""
+        taken = list(islice(doubts.items(), max(0, self._most - len(self._doubts))))
+        for listing, doubt in taken:
+            self.forget(listing)
+            self._doubts[listing] = doubt
+            self._next = min(self._next, doubt.look_at)
+            self._none_ends_before = min(self._none_ends_before, doubt.ends_at)
+        return len(taken)
 
     def disown(self, partition: int) -> None:
         """Another process tells this partition now."""
-        self._doubts = {one: doubt for one, doubt in self._doubts.items() if doubt.partition != partition}
+        for listing in [one for one, doubt in self._doubts.items() if doubt.partition == partition]:
+            self.forget(listing)
 
     def _wait(self, doubt: Doubt, now: float) -> None:
         doubt.look_at = now + self.settle_s
         self._next = min(self._next, doubt.look_at)
 
     def _drop_ended(self, now: float) -> None:
-        ended = [one for one, doubt in self._doubts.items() if doubt.ends_at <= now and doubt.is_harmless()]
-        for one in ended:
-            del self._doubts[one]
+        if now < self._none_ends_before:
+            return
+        for one in [one for one, doubt in self._doubts.items() if doubt.ends_at <= now and doubt.is_harmless()]:
+            self.forget(one)
+        ends = (doubt.ends_at for doubt in self._doubts.values() if doubt.ends_at > now)
+        self._none_ends_before = min(ends, default=float("inf"))

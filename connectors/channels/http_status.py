@@ -10,6 +10,9 @@ from connectors.channels.http import Answered, CallFailed
 
 _THROTTLED = (429, 503)
 _FAILED = 500  # the receiver broke, perhaps over something that one update says
+# A gateway gave up waiting, or lost its connection; what stands behind it may still be working on the call.
+# Cloudflare says 520 and 524 for that.
+_GATEWAY_GAVE_UP = (502, 504, 520, 524)
 # No update can cause these: the credentials, the address or the server are wrong. Waiting loses nothing.
 _NOT_THE_UPDATE = (401, 403, 404, 405, 407, 408, 410, 421, 425, 426)
 
@@ -17,6 +20,11 @@ _NOT_THE_UPDATE = (401, 403, 404, 405, 407, 408, 410, 421, 425, 426)
 def succeeded(answer: Answered) -> bool:
     """Whether the status says that the request was taken."""
     return 200 <= answer.status < 300
+
+
+def gateway_gave_up(answer: Answered) -> bool:
+    """Whether only a gateway answered, which does not know what became of the request."""
+    return answer.status in _GATEWAY_GAVE_UP
 
 
 class NotTaken(NamedTuple):
@@ -30,14 +38,17 @@ class NotTaken(NamedTuple):
 def verdict(answer: Answered | CallFailed, updates: int) -> NotTaken:
     """What a call without a 2xx means for the updates it carried.
 
-    Throttled, down or refused credentials is RETRY; a broken receiver, and a batch refused as a whole, is SPLIT;
-    one update that is refused alone is REJECTED with the first words of the explanation.
+    Throttled, down or refused credentials is RETRY; a gateway that gave up is UNKNOWN; a broken receiver, and a
+    batch refused as a whole, is SPLIT; one update that is refused alone is REJECTED with the first words of the
+    explanation.
     """
     if isinstance(answer, CallFailed):
         return NotTaken(answer.outcome, answer.reason)
     status, reason = answer.status, f"HTTP {answer.status}"
     if status in _THROTTLED:
         return NotTaken(Outcome.RETRY, reason, answer.retry_after_s)
+    if gateway_gave_up(answer):
+        return NotTaken(Outcome.UNKNOWN, reason)
     if status == _FAILED:
         return NotTaken(Outcome.SPLIT, reason)
     if status in _NOT_THE_UPDATE or status >= 500 or status < 400:

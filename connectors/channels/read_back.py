@@ -6,16 +6,19 @@ One step is one call at most, made in place of an attempt by the same task; ``do
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from connectors.channels.answers import Acknowledge, Answer, as_answered, as_unanswered
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.base import Outcome, Result
 from connectors.channels.doubts import Doubts, Verdict
+from connectors.channels.inherited import inherited
 from connectors.channels.latest import ACCEPTED, LatestSettled
 from connectors.channels.rate import CallBucket
 from connectors.channels.reading import ReadsBack, Unread
+from domain.facts import SECOND, Acknowledgement, Micros
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +44,66 @@ class ReadTallies:
 
 @dataclass(slots=True)
 class ReadBack:
-    """The doubts of one channel. ``now`` is monotonic time in seconds everywhere."""
+    """The doubts of one channel. ``now`` is monotonic time in seconds, ``wall_now`` that of acknowledgements.
+
+    ``write_down`` makes attempts without answer durable, for a process that has their partition later.
+    """
 
     reads: ReadsBack
     doubts: Doubts
     backlog: Backlog
     latest: LatestSettled
+    write_down: Acknowledge
     tallies: ReadTallies = field(default_factory=ReadTallies)
     _not_before: float = 0.0
     _failures: int = 0
     _just_read: bool = False
+
+    def take_over(
+        self, partition: int, unanswered: Iterable[Acknowledgement], wall_now: Micros, now: float
+    ) -> None:
+        """The partition is ours. ``unanswered``: what was written down by whoever had it before."""
+
+        def at(occurred_at: Micros) -> float:
+            return now - max(0, wall_now - occurred_at) / SECOND
+
+        found = inherited(
+            partition, unanswered, lambda one: self.latest.settled(partition, one), self.doubts.settle_s, at
+        )
+        taken = self.doubts.inherit(found)
+        if found:
+            log.info("partition %d: %d listings are in doubt, %d of them remembered", partition, len(found), taken)
+
+    def suspect(self, waiting: Waiting, now: float) -> None:
+        """Whoever had the partition before may have sent this, and had no time to write what became of it."""
+        self.doubts.suspected(waiting, now)
+
+    def suspicions(self, listings: Iterable[str], wall_now: Micros, now: float) -> list[Answer]:
+        """What was suspected of these listings and nobody wrote down.
+
+        To be written down before its offset can be committed: before it is settled, and when a newer value came.
+        """
+        found = (self.doubts.unwritten(listing, now) for listing in listings)
+        return [Answer(one.partition, as_unanswered(one, wall_now)) for one in found if one is not None]
+
+    async def remember(self, answered: Iterable[tuple[Waiting, Result]], wall_now: Micros) -> None:
+        """Write down what had no answer; while it is in flight, so that its offset cannot be committed before.
+
+        Raises ``Exception``: whatever ``write_down`` raises; so does ``settling``.
+        """
+        unknown = [
+            Answer(waiting.partition, as_answered(waiting, result, wall_now))
+            for waiting, result in answered
+            if result.outcome is Outcome.UNKNOWN
+        ]
+        if unknown:
+            await self.write_down(unknown)
+
+    async def settling(self, waiting: Iterable[Waiting], wall_now: Micros, now: float) -> None:
+        """Write down what is suspected of updates whose offsets can be committed next."""
+        suspicions = self.suspicions((one.update.listing for one in waiting), wall_now, now)
+        if suspicions:
+            await self.write_down(suspicions)
 
     def noted(self, waiting: Waiting, result: Result, now: float) -> Result:
         """Remember what became of an update; the result, with what the channel showed where it was overtaken."""
@@ -75,7 +128,7 @@ class ReadBack:
         """Whether a step would do something."""
         return bool(self.doubts.overtaken()) or (now >= self._not_before and bool(self.doubts.due(now)))
 
-    async def step(self, now: float, most: int, send: Send, bucket: CallBucket) -> bool:
+    async def step(self, now: float, wall_now: Micros, most: int, send: Send, bucket: CallBucket) -> bool:
         """Tell again what was overtaken, or else read some listings. False: there was nothing to do.
 
         Stop-sells that wait go first, and while other updates wait every second call is theirs. ``most``: how many
@@ -86,6 +139,8 @@ class ReadBack:
         again = self._again(most)
         if again:
             # Also when it expired: until something newer comes, it is what the worker takes the channel to show.
+            # Its offset is committed, so a process that ends in this call leaves nothing else behind.
+            await self.write_down([Answer(one.partition, as_unanswered(one, wall_now)) for one in again])
             await send(again)
             return True
         if self._just_read and len(self.backlog):

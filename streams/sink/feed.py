@@ -24,10 +24,14 @@ POLL_S = 0.1
 
 
 class Assigned(NamedTuple):
-    """A partition is ours from now on; ``settled`` is what was settled for it before."""
+    """A partition is ours from now on; ``settled`` is what was settled for it before.
+
+    ``unanswered``: attempts of the last while that had no answer.
+    """
 
     partition: int
     settled: Sequence[Acknowledgement]
+    unanswered: Sequence[Acknowledgement] = ()
 
 
 class CaughtUp(NamedTuple):
@@ -74,7 +78,7 @@ class UpdateFeed:
         session_timeout_s: float,
         release_s: float,
         join_s: float,
-        restore: Callable[[Sequence[int]], Mapping[int, Sequence[Acknowledgement]]],
+        restore: Callable[[Sequence[int]], Mapping[int, Assigned]],
         owner: Owner,
     ) -> None:
         self._topic = topic
@@ -206,13 +210,13 @@ class UpdateFeed:
         joined_at = time.monotonic()
         numbers = [one.partition for one in partitions]
         try:
-            settled = self._restore(numbers)
+            restored = self._restore(numbers)
         except Exception as error:  # noqa: BLE001 - raised again by the fetch that this callback runs in
             self._failure = error
             return
         for number in numbers:
             self._targets[number] = None
-            self._handed.append(Assigned(number, settled[number]))
+            self._handed.append(restored[number])
         self.confirmed_at = max(self.confirmed_at, joined_at)
         self._joining.answered()
 

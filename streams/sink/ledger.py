@@ -59,6 +59,10 @@ class Ledger:
         """
         await self.write([record for answer in answers for record in self._records(answer)])
 
+    async def write_down(self, answers: Sequence[Answer]) -> None:
+        """Write attempts whose outcome is not known yet, as positions only. Raises as ``acknowledge``."""
+        await self.write([self._position(answer) for answer in answers])
+
     async def repeat(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Write acknowledgements again whose positions are known. Raises as ``acknowledge``."""
         await self.write([self._acknowledgement(one) for one in acknowledgements])
@@ -72,8 +76,13 @@ class Ledger:
         self._executor.shutdown(wait=True)
 
     def _records(self, answer: Answer) -> tuple[Outgoing, Outgoing]:
+        position = self._position(answer)
+        return position._replace(topic=CHANNEL_ACKS.name, partition=None), position
+
+    def _position(self, answer: Answer) -> Outgoing:
+        # A position is an acknowledgement, byte for byte.
         record = self._acknowledgement(answer.acknowledgement)
-        return record, Outgoing(self._positions, answer.partition, record.key, record.value)
+        return record._replace(topic=self._positions, partition=answer.partition)
 
     def _acknowledgement(self, one: Acknowledgement) -> Outgoing:
         fields = one._asdict() | {"event_id": f"ack-{one.channel}-{one.listing}-{one.publish_seq}"}

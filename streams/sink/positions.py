@@ -1,22 +1,30 @@
-"""Reading back what was settled: the newest acknowledgement of each listing of some partitions."""
+"""Reading back what was settled: the newest acknowledgement of each listing of some partitions.
+
+And what may be under way: attempts without answer of the last while.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, TopicPartition
 
-from domain.facts import Acknowledgement
+from domain.facts import Acknowledgement, Micros
+from domain.listings import ACCEPTED, UNKNOWN
 from schemas.codec import Decoder, SchemaNotLoaded
 from schemas.rejections import Rejection
 from schemas.topics import CHANNEL_ACKS
 from schemas.wire import SchemaRef
 from streams.data_plane.failures import PlaneFailure, Unavailable
-from streams.sink.feed import Record
+from streams.sink.feed import Assigned, Record
 
+MOST_UNANSWERED = 20_000
+"""Attempts without answer that are remembered of a partition, the last ones."""
 _SILENCE_S = 30.0
 
 
@@ -30,11 +38,13 @@ def read_positions(
     partitions: Sequence[int],
     decoder: Decoder,
     load: Callable[[SchemaRef], None],
-) -> dict[int, list[Acknowledgement]]:
+    unanswered_since: Micros,
+) -> dict[int, Assigned]:
     """By partition the newest row of each listing, read from the beginning to the end of all at once; blocking.
 
     All rows and not the last of each listing: a sink that had lost the partition may have written late, so the
-    newest is decided by ``publish_seq``. Raises ``UnreadablePositions``, or ``Unavailable`` when nothing comes.
+    newest is decided by ``publish_seq``. Rows of attempts without answer are handed out besides when they are not
+    older than ``unanswered_since``. Raises ``UnreadablePositions``, or ``Unavailable`` when nothing comes.
     """
     if not partitions:
         return {}
@@ -49,20 +59,37 @@ def read_positions(
     consumer = confluent_kafka.Consumer(properties)
     try:
         consumer.assign([TopicPartition(topic, each, confluent_kafka.OFFSET_BEGINNING) for each in partitions])
-        rows = _newest(consumer, topic, partitions, decoder, load)
-        return {partition: list(newest.values()) for partition, newest in rows.items()}
+        rows = _read(consumer, topic, partitions, decoder, load, unanswered_since)
+        return {
+            one: Assigned(one, list(read.newest.values()), list(read.unanswered)) for one, read in rows.items()
+        }
     finally:
         consumer.close()
 
 
-def _newest(
+@dataclass(slots=True)
+class _Rows:
+    newest: dict[str, Acknowledgement] = field(default_factory=dict)
+    unanswered: deque[Acknowledgement] = field(default_factory=lambda: deque(maxlen=MOST_UNANSWERED))
+
+    def add(self, row: Acknowledgement, unanswered_since: Micros) -> None:
+        known = self.newest.get(row.listing)
+        # Of two for the same update the later one: it may say that the channel was told again.
+        if known is None or _rank(row) >= _rank(known):
+            self.newest[row.listing] = row
+        if row.outcome == UNKNOWN and row.occurred_at >= unanswered_since:
+            self.unanswered.append(row)
+
+
+def _read(
     consumer: confluent_kafka.Consumer,
     topic: str,
     partitions: Sequence[int],
     decoder: Decoder,
     load: Callable[[SchemaRef], None],
-) -> dict[int, dict[str, Acknowledgement]]:
-    rows: dict[int, dict[str, Acknowledgement]] = {partition: {} for partition in partitions}
+    unanswered_since: Micros,
+) -> dict[int, _Rows]:
+    rows = {partition: _Rows() for partition in partitions}
     unfinished = set(partitions)
     heard_at = time.monotonic()
     while unfinished:
@@ -79,10 +106,7 @@ def _newest(
             elif error.fatal() or not error.retriable():
                 raise Unavailable(f"{topic}: cannot read positions: {error.str()}")
             continue
-        row, newest = _row(topic, record, decoder, load), rows[record.partition()]
-        known = newest.get(row.listing)
-        if known is None or _rank(row) > _rank(known):
-            newest[row.listing] = row
+        rows[record.partition()].add(_row(topic, record, decoder, load), unanswered_since)
     return rows
 
 
@@ -101,4 +125,4 @@ def _row(topic: str, record: Record, decoder: Decoder, load: Callable[[SchemaRef
 
 
 def _rank(row: Acknowledgement) -> tuple[int, bool]:
-    return (row.publish_seq, row.outcome == "ACCEPTED")
+    return (row.publish_seq, row.outcome == ACCEPTED)

@@ -17,12 +17,13 @@ from connectors.channels.base import ChannelSink, ChannelUnusable
 from connectors.channels.bulk import BulkRoute, HasBulkRoute
 from connectors.channels.delivery import Acknowledge, Delivery
 from connectors.channels.doubts import Doubts
+from connectors.channels.inherited import lasts_s
 from connectors.channels.latest import LatestSettled
 from connectors.channels.rate import CallBucket
 from connectors.channels.read_back import ReadBack
 from connectors.channels.reading import ReadsBack
 from connectors.registry import RegistryRefused, RegistryUnavailable, SchemaRegistry
-from domain.facts import Acknowledgement, Micros
+from domain.facts import SECOND, Micros
 from schemas.codec import Decoder, Encoder
 from schemas.topics import CHANNEL_ACKS, channel_updates_topic, sink_positions_topic
 from schemas.wire import SchemaRef
@@ -30,7 +31,7 @@ from streams.admin import AdminSite, open_socket
 from streams.data_plane.failures import Misconfigured, Unavailable
 from streams.settings import Settings
 from streams.sink.budget import metered
-from streams.sink.feed import UpdateFeed
+from streams.sink.feed import Assigned, UpdateFeed
 from streams.sink.ledger import Ledger
 from streams.sink.meter import MeteredSink, SinkMeter
 from streams.sink.positions import read_positions
@@ -75,7 +76,7 @@ async def run(channel: str, settings: Settings, configuration: SinkConfiguration
             log.info("telling %s by %s", channel, sink_settings.kind)
             bulk = bare.bulk if isinstance(bare, HasBulkRoute) else None
             delivery = _delivery(sink, bulk, bucket, meter.metered(ledger.acknowledge), sink_settings)
-            delivery.read_back = _read_back(delivery, reads, configuration)
+            delivery.read_back = _read_back(delivery, reads, ledger.write_down, configuration)
             await _work(channel, delivery, ledger, registry, client, sink_settings, meter, release_s, stop)
         except ChannelUnusable as error:
             raise Misconfigured(str(error)) from error
@@ -97,7 +98,8 @@ async def _work(
     release_s: float,
     stop: asyncio.Event,
 ) -> None:
-    topic = channel_updates_topic(channel).name
+    topic, back = channel_updates_topic(channel).name, delivery.read_back
+    doubts_last_s = 0.0 if back is None else lasts_s(back.doubts.settle_s, back.doubts.most_reads)
     runner = SinkRunner(
         channel,
         topic,
@@ -108,10 +110,11 @@ async def _work(
         fenced_after_s=settings.session_timeout_s / 2,
     )
 
-    def restore(partitions: Sequence[int]) -> Mapping[int, Sequence[Acknowledgement]]:
+    def restore(partitions: Sequence[int]) -> Mapping[int, Assigned]:
         # Its own decoder: this runs on the feed's thread.
         positions = sink_positions_topic(channel).name
-        return read_positions(client, positions, partitions, Decoder(registry), registry.load)
+        since = _now() - round(doubts_last_s * SECOND)
+        return read_positions(client, positions, partitions, Decoder(registry), registry.load, since)
 
     feed = UpdateFeed(
         client,
@@ -155,11 +158,14 @@ def _delivery(
     )
 
 
-def _read_back(delivery: Delivery, reads: ReadsBack | None, configuration: SinkConfiguration) -> ReadBack | None:
+def _read_back(
+    delivery: Delivery, reads: ReadsBack | None, write_down: Acknowledge, configuration: SinkConfiguration
+) -> ReadBack | None:
     most = configuration.delivery.doubt_reads
     if reads is None or not most:
         return None
-    return ReadBack(reads, Doubts(configuration.doubt_settle_s, most), delivery.backlog, delivery.latest)
+    doubts = Doubts(configuration.doubt_settle_s, most)
+    return ReadBack(reads, doubts, delivery.backlog, delivery.latest, write_down)
 
 
 def _sink_of(channel: str, configuration: SinkConfiguration) -> ChannelSink:

@@ -16,9 +16,9 @@ from dataclasses import asdict
 from agents.brake import Brake
 from agents.dead_letters import dead_letter
 from agents.ports import Outgoing
-from connectors.channels.backlog import Arrival
+from connectors.channels.backlog import Arrival, Waiting
 from connectors.channels.base import Result, Update
-from connectors.channels.delivery import Delivery
+from connectors.channels.delivery import Answer, Delivery
 from connectors.channels.latest import Standing
 from domain.facts import Acknowledgement
 from schemas.codec import Decoder, SchemaNotLoaded
@@ -132,23 +132,29 @@ class SinkRunner:
         """Everything that must be written because of these records is durable when this returns."""
         dead: list[Outgoing] = []
         repeated: list[Acknowledgement] = []
+        suspects: list[Answer] = []
         for one in fed:
             if isinstance(one, Assigned):
                 self._backlog.own(one.partition)
                 self._delivery.latest.own(one.partition, one.settled)
+                self._take_over(one)
                 if self._delivery.bulk is not None:
                     self._delivery.bulk.taken_over()
                 log.info("partition %d is ours, %d listings known", one.partition, len(one.settled))
             elif isinstance(one, CaughtUp):
                 self._backlog.open(one.partition)
             elif one.partition() in self._backlog.partitions:
-                await self._sort_record(one, dead, repeated)
+                await self._sort_record(one, dead, repeated, suspects)
         if dead:
             await self._ledger.write(dead)
         if repeated:
             await self._ledger.repeat(repeated)
+        if suspects:
+            await self._ledger.write_down(suspects)
 
-    async def _sort_record(self, record: Record, dead: list[Outgoing], repeated: list[Acknowledgement]) -> None:
+    async def _sort_record(
+        self, record: Record, dead: list[Outgoing], repeated: list[Acknowledgement], suspects: list[Answer]
+    ) -> None:
         partition, offset, tallies = record.partition(), record.offset(), self._delivery.tallies
         update = await self._decoded(record)
         if isinstance(update, Rejection):
@@ -164,6 +170,7 @@ class SinkRunner:
             case Standing.NEW:
                 arrival = self._backlog.add(partition, offset, update)
                 tallies.replaced += arrival is not Arrival.QUEUED
+                suspects += self._suspect(partition, offset, update)
             case Standing.STALE:
                 tallies.stale += 1
                 self._backlog.passed(partition, offset)
@@ -173,6 +180,26 @@ class SinkRunner:
                 tallies.repeated += 1
                 repeated.append(settled)
                 self._backlog.passed(partition, offset)
+
+    def _take_over(self, assigned: Assigned) -> None:
+        back, delivery = self._delivery.read_back, self._delivery
+        if back is not None:
+            unanswered, now = assigned.unanswered, delivery.monotonic()
+            back.take_over(assigned.partition, unanswered, delivery.wall_clock(), now)
+
+    def _suspect(self, partition: int, offset: int, update: Update) -> Sequence[Answer]:
+        """What was there already when the partition became ours may have been on its way to the channel.
+
+        Returns what is to be written down of that, because this update takes its place.
+        """
+        back, delivery = self._delivery.read_back, self._delivery
+        if back is None:
+            return ()
+        now = delivery.monotonic()
+        suspicions = back.suspicions((update.listing,), delivery.wall_clock(), now)
+        if not self._backlog.is_open(partition):
+            back.suspect(Waiting(partition, offset, update, update.priority, update.planned_at), now)
+        return suspicions
 
     async def _decoded(self, record: Record) -> Update | Rejection:
         while True:

@@ -73,6 +73,10 @@ class Bench(ABC):
         """The channel reads the next calls and neither answers nor takes them yet. Before ``sink()``."""
         raise AssertionError(Ability.READ_BACK)
 
+    def delay_behind_gateway(self, calls: int) -> None:
+        """As ``delay``, but a gateway in front of it gives up on the calls and says so."""
+        raise AssertionError(Ability.READ_BACK)
+
     async def come_through(self) -> None:
         """The channel takes what the delayed calls bring."""
         raise AssertionError(Ability.READ_BACK)
@@ -173,6 +177,9 @@ class VendorBench(Bench):
     def delay(self, calls: int) -> None:
         self.answer_within_s = 0.15
         self.vendor.next_faults += [Fault(silent=True, late=True)] * calls
+
+    def delay_behind_gateway(self, calls: int) -> None:
+        self.vendor.next_faults += [Fault(504, late=True)] * calls
 
     async def come_through(self) -> None:
         await self.vendor.come_through()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from connectors.channels.backlog import Backlog
+from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
 from connectors.channels.base import ChannelSink, Update
 from connectors.channels.delivery import Answer, Delivery
@@ -71,12 +71,19 @@ class Clock:
 
 @dataclass
 class Journal:
-    """Acknowledgements as they became durable; survives the process that wrote them."""
+    """Acknowledgements as they became durable; survives the process that wrote them.
+
+    ``unanswered``: attempts without answer, which become durable as positions only.
+    """
 
     answers: list[Answer] = field(default_factory=list)
+    unanswered: list[Answer] = field(default_factory=list)
 
     async def __call__(self, answers: Sequence[Answer]) -> None:
         self.answers += answers
+
+    async def write_down(self, answers: Sequence[Answer]) -> None:
+        self.unanswered += answers
 
     @property
     def acknowledgements(self) -> list[Acknowledgement]:
@@ -111,7 +118,14 @@ class Lifetime:
         )
         if isinstance(sink, ReadsBack):
             doubts = Doubts(SETTLE_S, most_reads=3)
-            self.delivery.read_back = ReadBack(sink, doubts, self.backlog, self.latest)
+            back = ReadBack(sink, doubts, self.backlog, self.latest, journal.write_down)
+            back.take_over(
+                PARTITION,
+                [one.acknowledgement for one in journal.unanswered],
+                clock.wall(),
+                clock.monotonic(),
+            )
+            self.delivery.read_back = back
 
     def arrive(self, *updates: Update) -> list[Standing]:
         """Updates are read from the topic."""
@@ -120,10 +134,24 @@ class Lifetime:
             standing = self.latest.standing(PARTITION, one)
             if standing is Standing.NEW:
                 self.backlog.add(PARTITION, self.offset, one)
+                back = self.delivery.read_back
+                if back is not None:
+                    now = self.clock.monotonic()
+                    self.journal.unanswered += back.suspicions((one.listing,), self.clock.wall(), now)
             else:
                 self.backlog.passed(PARTITION, self.offset)
             self.offset += 1
             standings.append(standing)
+        return standings
+
+    def arrive_again(self, *updates: Update) -> list[Standing]:
+        """Updates that were there when the partition became ours: the process before may have sent them."""
+        standings = []
+        for one in updates:
+            standings += self.arrive(one)
+            if standings[-1] is Standing.NEW and self.delivery.read_back is not None:
+                waiting = Waiting(PARTITION, 0, one, one.priority, one.planned_at)
+                self.delivery.read_back.suspect(waiting, self.clock.monotonic())
         return standings
 
     async def deliver(self, attempts: int = 50) -> None:

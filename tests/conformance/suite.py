@@ -221,6 +221,49 @@ class SinkConformance:
         assert (told.publish_seq, told.outcome, told.quantity, told.previous_quantity) == (2, "ACCEPTED", 4, 9)
         assert (told.reason or "").startswith("READ_BACK")
 
+    async def test_an_old_value_that_comes_through_behind_a_gateway_that_gave_up_does_not_stay(
+        self, bench: Bench
+    ) -> None:
+        bench.needs(Ability.READ_BACK)
+        bench.delay_behind_gateway(1)
+        async with bench.sink() as sink:
+            life = Lifetime(sink, Journal(), bench.clock)
+            life.arrive(bench.update(1, 1, 9))
+            await life.delivery.attempt()
+            life.arrive(bench.update(1, 2, 4))
+            await life.deliver()
+            await bench.come_through()
+            assert bench.shown() == {bench.listing(1): 9}
+            await life.resolve()
+        assert bench.shown() == {bench.listing(1): 4}
+
+    @pytest.mark.parametrize("accepted_before", [True, False])
+    async def test_an_old_value_of_a_process_that_is_gone_does_not_stay(
+        self, bench: Bench, accepted_before: bool
+    ) -> None:
+        bench.needs(Ability.READ_BACK)
+        bench.delay(1)
+        updates, journal = (bench.update(1, 1, 9), bench.update(1, 2, 4)), Journal()
+        async with bench.sink() as sink:
+            life = Lifetime(sink, journal, bench.clock)
+            life.arrive(updates[0])
+            await life.delivery.attempt()
+            if accepted_before:
+                life.arrive(updates[1])
+                await life.deliver()
+        async with bench.sink() as sink:
+            life = Lifetime(sink, journal, bench.clock)
+            life.arrive_again(*updates)
+            await life.deliver()
+            await bench.come_through()
+            assert bench.shown() == {bench.listing(1): 9}
+            await life.resolve()
+            assert life.delivery.read_back is not None
+            assert life.delivery.read_back.tallies == ReadTallies(overtaken=1)
+        assert bench.shown() == {bench.listing(1): 4}
+        told = journal.acknowledgements[-1]
+        assert (told.publish_seq, told.outcome, told.quantity, told.previous_quantity) == (2, "ACCEPTED", 4, 9)
+
     async def test_what_was_not_overtaken_is_read_and_not_told_again(self, bench: Bench) -> None:
         bench.needs(Ability.READ_BACK)
         bench.delay(1)

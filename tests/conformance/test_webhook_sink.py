@@ -129,13 +129,22 @@ class TestWebhookSink(SinkConformance):
         assert result.reason is not None
         assert result.reason.startswith("cannot connect")
 
-    @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 408, 502, 503, 504])
+    @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 408, 501, 503])
     async def test_what_no_update_can_cause_is_tried_again(self, bench: WebhookBench, status: int) -> None:
         bench.channel.next_faults.append(Fault(status, {"Location": "/elsewhere"}))
         async with bench.sink() as sink:
             (result,) = await sink.send([update()])
         assert (result.outcome, result.reason) == (Outcome.RETRY, f"HTTP {status}")
         assert bench.channel.ledger.requests == 1
+
+    @pytest.mark.parametrize("status", [502, 504, 520, 524])
+    async def test_a_gateway_that_gave_up_does_not_know_what_became_of_the_call(
+        self, bench: WebhookBench, status: int
+    ) -> None:
+        bench.channel.next_faults.append(Fault(status))
+        async with bench.sink() as sink:
+            (result,) = await sink.send([update()])
+        assert (result.outcome, result.reason) == (Outcome.UNKNOWN, f"HTTP {status}")
 
     @pytest.mark.parametrize("status", [400, 409, 413, 422])
     async def test_a_batch_refused_as_a_whole_is_split_until_the_bad_update_is_alone(

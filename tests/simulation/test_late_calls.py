@@ -1,15 +1,20 @@
-"""Whole histories of a channel that leaves calls unanswered and works on them later, in any order, from a seed."""
+"""Whole histories of a channel that leaves calls unanswered and works on them later, in any order, from a seed.
+
+In some the process that tells it is killed now and then: before an answer is durable, or between two attempts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import TypeAlias
 
 import pytest
 
+from connectors.channels.answers import Answer
 from connectors.channels.base import Limits, Outcome, Result, Update, same_answer
 from connectors.channels.reading import Shown, Unread
-from tests.conformance.rig import SETTLE_S, Clock, Journal, Lifetime, update
+from tests.conformance.rig import PARTITION, SETTLE_S, Clock, Journal, Lifetime, update
 
 LISTINGS = tuple(f"L-{number}" for number in range(4))
 STEPS = 60
@@ -59,39 +64,124 @@ class Late:
         self.late = [one for one in self.late if one[0] > self.clock.now_s]
 
 
-async def history(seed: int, *, reads: bool) -> tuple[dict[str, int], dict[str, int]]:
-    """What the channel shows in the end, and what it should."""
-    random, clock = Random(seed), Clock()
-    channel, newest = Late(random, clock), {}
-    life = Lifetime(channel, Journal(), clock, unknown_attempts=100)
-    if not reads:
-        life.delivery.read_back = None
+class Killed(Exception):
+    """The process ended before anything about its last call became durable."""
+
+
+class Mortal(Journal):
+    """A journal whose next write may be the end of the process: then nothing of it is written."""
+
+    dies = False
+
+    async def __call__(self, answers: Sequence[Answer]) -> None:
+        self._live()
+        await super().__call__(answers)
+
+    async def write_down(self, answers: Sequence[Answer]) -> None:
+        self._live()
+        await super().write_down(answers)
+
+    def _live(self) -> None:
+        if self.dies:
+            self.dies = False
+            raise Killed
+
+
+class Story:
+    """A channel, the updates that were written for it, and the processes that tell them one after another."""
+
+    def __init__(self, seed: int) -> None:
+        self.random, self.clock = Random(seed), Clock()
+        self.channel, self.journal = Late(self.random, self.clock), Mortal()
+        self.written: list[Update] = []
+        self.committed = 0
+        self.life = self.born()
+
+    def born(self) -> Lifetime:
+        """A process that is given the partition; it reads again from the committed offset."""
+        life = Lifetime(self.channel, self.journal, self.clock, unknown_attempts=100)
+        life.offset = self.committed
+        life.arrive_again(*self.written[self.committed :])
+        return life
+
+    def write(self, one: Update) -> None:
+        self.written.append(one)
+        self.life.arrive(one)
+
+    async def attempt(self) -> None:
+        self.committed = self.life.backlog.committable(PARTITION) or self.committed
+        if self.life.delivery.wait_s() == 0:
+            await self.life.delivery.attempt()
+
+    async def step(self, kills: float) -> None:
+        """An attempt, unless the process is killed: in the middle of it or after it."""
+        self.journal.dies = self.random.random() < kills / 2
+        try:
+            await self.attempt()
+        except Killed:
+            self.life = self.born()
+        self.journal.dies = False
+        if self.random.random() < kills / 2:
+            self.life = self.born()
+
+    async def ends(self) -> dict[str, int]:
+        """What the channel shows once it answers everything and nothing is under way."""
+        self.channel.calm = True
+        await self.life.deliver()
+        if self.life.delivery.read_back is not None:
+            await self.life.resolve()
+        self.clock.advance(SETTLE_S)
+        self.channel.work()
+        return self.channel.shows
+
+
+Change: TypeAlias = Callable[[Lifetime], None]
+
+
+def as_it_is(_life: Lifetime) -> None:
+    """Change nothing."""
+
+
+async def history(
+    seed: int, kills: float = 0.0, change: Change = as_it_is
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What the channel shows in the end, and what it should. ``change`` is made to each process."""
+    story = Story(seed)
+    random, newest = story.random, dict[str, int]()
+    change(story.life)
     for publish_seq in range(1, STEPS):
         if random.random() < 0.5:
             listing, quantity = random.choice(LISTINGS), random.randrange(20)
             newest[listing] = quantity
-            life.arrive(update(listing, publish_seq, quantity, priority=random.choice(("P0", "P1", "P2"))))
-        clock.advance(random.uniform(0.0, 4.0))
-        if life.delivery.wait_s() == 0:
-            await life.delivery.attempt()
-    channel.calm = True
-    await life.deliver()
-    if reads:
-        await life.resolve()
-    clock.advance(SETTLE_S)
-    channel.work()
-    return channel.shows, newest
+            story.write(update(listing, publish_seq, quantity, priority=random.choice(("P0", "P1", "P2"))))
+        story.clock.advance(random.uniform(0.0, 4.0))
+        before = story.life
+        await story.step(kills)
+        if story.life is not before:
+            change(story.life)
+    return await story.ends(), newest
 
 
 @pytest.mark.parametrize("seed", range(100))
-async def test_in_the_end_the_channel_shows_the_newest_value_of_every_listing(seed: int) -> None:
-    shows, newest = await history(seed, reads=True)
+@pytest.mark.parametrize("kills", [0.0, 0.2], ids=["one process", "killed processes"])
+async def test_in_the_end_the_channel_shows_the_newest_value_of_every_listing(seed: int, kills: float) -> None:
+    shows, newest = await history(seed, kills)
     assert shows == newest
 
 
-async def test_without_reading_back_old_values_stay() -> None:
+def reads_nothing(life: Lifetime) -> None:
+    life.delivery.read_back = None
+
+
+def inherits_nothing(life: Lifetime) -> None:
+    assert life.delivery.read_back is not None
+    life.delivery.read_back.disown(PARTITION)
+
+
+@pytest.mark.parametrize(("kills", "change"), [(0.0, reads_nothing), (0.2, inherits_nothing)])
+async def test_without_it_old_values_stay(kills: float, change: Change) -> None:
     stale = 0
     for seed in range(100):
-        shows, newest = await history(seed, reads=False)
+        shows, newest = await history(seed, kills, change)
         stale += shows != newest
     assert stale > 5

@@ -152,7 +152,7 @@ async def test_a_location_that_does_not_exist_is_told_by_name(store: FakeBigComm
     assert result.reason == "HTTP 422: [Location 7 does not exist]"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 502, 503])
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
 async def test_what_no_listing_can_cause_is_tried_again(
     store: FakeBigCommerce, opened: Opened, status: int
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.channels.backlog import Waiting
-from connectors.channels.doubts import MOST_QUANTITIES, Doubts, Verdict, judge
+from connectors.channels.doubts import MOST_QUANTITIES, Doubt, Doubts, Verdict, judge
 from tests.conformance.rig import NOW, update
 
 SETTLE_S = 20.0
@@ -164,3 +164,52 @@ def test_a_partition_that_goes_takes_its_doubts_along() -> None:
     found.disown(1)
     assert found.of("L-1") is None
     assert found.of("L-2") is not None
+
+
+def test_a_suspicion_is_written_down_once_and_only_while_the_call_may_be_under_way() -> None:
+    found = doubts()
+    assert found.suspected(waiting(1, 9), 0.0)
+    assert found.suspected(waiting(1, 9, "L-2"), 0.0)
+    assert found.unwritten("L-1", SETTLE_S - 0.1) == waiting(1, 9)
+    assert found.unwritten("L-1", SETTLE_S - 0.1) is None
+    assert found.unwritten("L-2", SETTLE_S) is None
+    assert found.unwritten("L-3", 0.0) is None
+
+
+def test_a_call_without_answer_of_our_own_is_no_suspicion() -> None:
+    found = doubts()
+    found.unanswered(waiting(1, 9), 0.0)
+    assert found.unwritten("L-1", 1.0) is None
+
+
+def test_a_suspicion_there_is_no_room_for_is_not_remembered() -> None:
+    found = doubts(most=1)
+    found.unanswered(waiting(1, 9), 0.0)
+    assert not found.suspected(waiting(1, 9, "L-2"), 1.0)
+    assert found.suspected(waiting(1, 9, "L-2"), SETTLE_S)
+    assert len(found) == 1
+
+
+def test_doubts_of_another_process_are_taken_over_as_far_as_there_is_room() -> None:
+    found = doubts(most=2)
+    found.unanswered(waiting(1, 9, "L-0"), 0.0)
+    inherited = {one: Doubt(5, (9,), 5.0, 7.0, waiting(2, 4, one, 5)) for one in ("L-1", "L-2")}
+    assert found.inherit(inherited) == 1
+    assert found.due(6.9) == []
+    assert found.due(7.0) == ["L-1"]
+    found.disown(5)
+    assert len(found) == 1
+
+
+def test_what_was_overtaken_is_to_be_told_again_until_that_is_answered_or_no_answer_came_again() -> None:
+    found = in_doubt()
+    found.read("L-1", 9, 21.0)
+    (again,) = found.overtaken()
+    found.unanswered(again, 22.0)
+    assert found.overtaken() == []
+    found.accepted(again, 23.0)
+    found.read("L-1", 9, 43.0)
+    (again,) = found.overtaken()
+    found.accepted(again, 44.0)
+    assert found.overtaken() == []
+    assert len(found) == 0

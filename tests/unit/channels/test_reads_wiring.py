@@ -31,7 +31,7 @@ def test_reads_of_a_sink_with_limits_of_its_own_are_its_own(tmp_path: Path) -> N
     sink = configuration.sink("web")
     with metered("web", sink, sink, configuration) as (_, _, reads):
         assert reads is sink
-        back = _read_back(delivery().delivery, reads, configuration)
+        back = _read_back(delivery().delivery, reads, Journal().write_down, configuration)
     assert back is not None
     assert (back.doubts.settle_s, back.doubts.most_reads) == (20.0, 5)
 
@@ -51,4 +51,4 @@ def test_nothing_is_read_of_a_channel_that_needs_it_not_or_where_it_is_switched_
     configuration = configured(tmp_path, text)
     sink = configuration.sink("web")
     with metered("web", sink, sink, configuration) as (_, _, reads):
-        assert _read_back(delivery().delivery, reads, configuration) is None
+        assert _read_back(delivery().delivery, reads, Journal().write_down, configuration) is None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents.ports import Outgoing
+from connectors.channels.answers import Answer
 from connectors.channels.backlog import Waiting
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.doubts import Doubts
@@ -107,6 +108,7 @@ class Feed:
 class WrittenLedger:
     written: list[Outgoing] = field(default_factory=list)
     repeated: list[Acknowledgement] = field(default_factory=list)
+    unanswered: list[Answer] = field(default_factory=list)
     out: bool = False
 
     async def write(self, records: Sequence[Outgoing]) -> None:
@@ -116,6 +118,9 @@ class WrittenLedger:
 
     async def repeat(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         self.repeated += acknowledgements
+
+    async def write_down(self, answers: Sequence[Answer]) -> None:
+        self.unanswered += answers
 
 
 class Bench:
@@ -188,7 +193,7 @@ class Reads:
 def in_doubt(bench: Bench, partition: int = 0) -> ReadBack:
     """Reads back; a call of before had no answer."""
     delivery, reads = bench.life.delivery, Reads()
-    back = ReadBack(reads, Doubts(0.2, 3), delivery.backlog, delivery.latest)
+    back = ReadBack(reads, Doubts(0.2, 3), delivery.backlog, delivery.latest, bench.journal.write_down)
     back.doubts.unanswered(Waiting(partition, 0, update("L-1", 1, 9), "P2", 0), time.monotonic())
     delivery.read_back = back
     return back
@@ -214,6 +219,40 @@ async def test_a_partition_that_was_lost_takes_its_doubts_along(bench: Bench) ->
     assert len(back.doubts) == 0
     bench.stop.set()
     await running
+
+
+async def test_a_call_without_answer_of_the_process_before_is_read_back(bench: Bench) -> None:
+    running = asyncio.create_task(bench.run())
+    back = in_doubt(bench, partition=7)
+    now = time.time_ns() // 1000
+    accepted = Acknowledgement(CHANNEL, "L-2", 2, "ACCEPTED", 4, 0, None, now - 100_000)
+    unanswered = Acknowledgement(CHANNEL, "L-2", 1, "UNKNOWN", 9, 0, None, now - 200_000)
+    bench.feed.fed.put_nowait([Assigned(0, [accepted], [unanswered]), CaughtUp(0)])
+    await bench.until(lambda: bench.journal.answers)
+    bench.stop.set()
+    await running
+    (told,) = bench.journal.acknowledgements
+    assert (told.listing, told.publish_seq, told.quantity, told.previous_quantity) == ("L-2", 2, 4, 9)
+    assert back.tallies.overtaken == 1
+
+
+async def test_what_may_have_been_sent_before_is_written_down_before_a_newer_value_takes_its_place(
+    bench: Bench,
+) -> None:
+    running = asyncio.create_task(bench.run())
+    back = in_doubt(bench, partition=7)
+    bench.feed.fed.put_nowait([Assigned(0, []), Record(0, "L-2", 1), Record(1, "L-2", 2), Record(2, "L-3", 1)])
+    await bench.until(lambda: bench.ledger.unanswered)
+    assert len(back.doubts) == 3
+    bench.feed.fed.put_nowait([CaughtUp(0), Record(3, "L-4", 1)])
+    await bench.until(lambda: len(bench.journal.answers) == 3)
+    bench.stop.set()
+    await running
+    before, settled = bench.ledger.unanswered, bench.journal.unanswered
+    assert [(one.acknowledgement.listing, one.acknowledgement.publish_seq) for one in before] == [("L-2", 1)]
+    said = sorted((one.acknowledgement.listing, one.acknowledgement.publish_seq) for one in settled)
+    assert said == [("L-2", 2), ("L-3", 1)]
+    assert {one.acknowledgement.outcome for one in (*before, *settled)} == {"UNKNOWN"}
 
 
 async def test_a_sink_whose_membership_is_not_confirmed_asks_and_sends_nothing_until_it_is(bench: Bench) -> None:

@@ -137,7 +137,9 @@ def test_before_the_parts_are_there_the_process_is_told_of() -> None:
 async def test_what_reading_back_came_to_is_told_and_how_many_are_in_doubt() -> None:
     bench = Bench()
     assert set(bench.told()["atstream_sink_read_back_total"].values()) == {0}
-    back = ReadBack(NoReads(), Doubts(20.0, 3), bench.delivery.backlog, bench.delivery.latest)
+    back = ReadBack(
+        NoReads(), Doubts(20.0, 3), bench.delivery.backlog, bench.delivery.latest, Journal().write_down
+    )
     back.tallies.overtaken = 2
     back.doubts.unanswered(Waiting(0, 0, update("L-1"), "P2", NOW), 0.0)
     bench.delivery.read_back = back
