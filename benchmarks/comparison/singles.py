@@ -14,6 +14,8 @@ SINGLES: dict[str, tuple[str, ...]] = {
     "acceptance": (),
     "hot_path": ("--per-sku", "2", "5", "--channels", "1", "--mix", "shipments", "shop", "--runs", "1"),
     "latency": (),
+    "listings": (),
+    "planner": (),
     "recovery": ("--store", "memory"),
     "state_size": (),
 }
