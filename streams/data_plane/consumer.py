@@ -1,9 +1,9 @@
 """Faust's consumer, fed by the fetch thread and committing by epochs only.
 
 Relies on Faust: ``Consumer._drain_messages`` being run by the Fetcher service, ``callback`` (the conductor's
-``on_message``), ``ack`` being called once all streams acknowledged a message, ``suspend_flow``, the service
-tasks ``_commit_handler`` and ``_commit_livelock_detector``, and ``commit``/``force_commit``/``wait_empty`` as
-the only ways to commit.
+``on_message``) waiting for nothing while ``flow_control.is_active``, ``ack`` being called once all streams
+acknowledged a message, ``suspend_flow``, the service tasks ``_commit_handler`` and ``_commit_livelock_detector``,
+and ``commit``/``force_commit``/``wait_empty`` as the only ways to commit.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class PlaneConsumer(Consumer):
             while self.flow_active and (fetched := self._plane.backlog.next()) is not None:
                 await self._deliver(self._plane.ledger.token, fetched)
             try:
-                await asyncio.wait_for(self._news.wait(), _WAIT_S)
+                async with asyncio.timeout(_WAIT_S):  # unlike ``wait_for`` without a task
+                    await self._news.wait()
             except TimeoutError:
                 continue
 
@@ -110,7 +111,14 @@ class PlaneConsumer(Consumer):
             await self._prove(fetched.tp, holes(start, [record.offset() for record in fetched.records]))
         if token == ledger.token:
             ledger.deliver(fetched)
-            await self.wait_first(self.callback(self._message(fetched)), self.suspend_flow.wait())
+            await self._pass_on(self._message(fetched))
+
+    async def _pass_on(self, message: ConsumerMessage) -> None:
+        """Put it into its agent's queue. That waits for the flow alone: tasks are made only while it rests."""
+        if self.app.flow_control.is_active():
+            await self.callback(message)
+        else:
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
 
     async def _prove(self, tp: TP, missing: list[tuple[int, int]]) -> None:
         if tp.topic in self._plane.settings.compacted:

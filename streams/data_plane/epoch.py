@@ -164,7 +164,7 @@ class Epochs:
             self._stats.committed(time.monotonic() - acknowledged)
         if written or offsets:
             ended = time.monotonic()
-            self._pace.epoch_took(ended - began)
+            self._pace.answered_within(ended - collected)
             self._stats.epoch_done(written, collected - began, acknowledged - collected, ended - acknowledged)
 
     async def _conclude(self) -> None:
@@ -248,6 +248,7 @@ class Epochs:
 
     async def _noticed_within(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._applied.wait(), seconds)
+            async with asyncio.timeout(seconds):  # unlike ``wait_for`` without a task
+                await self._applied.wait()
         except TimeoutError:
             return

@@ -12,11 +12,13 @@ _BACKLOG = 0.25
 class Pace:
     """Seconds to the next epoch, from what waits.
 
-    Idle, an epoch begins as soon as everything fetched was applied, but not before twice the usual duration has
-    passed since the last one began: a steady trickle leaves half of the time to other things. Usual is the
-    shorter of the last two, so that one slow answer of the broker delays nobody else. The more records wait, the
-    longer an epoch gathers, up to ``epoch_max_s`` or ``epoch_max_records``, because one row and one output a key
-    and epoch are what makes a backlog cheap; a few that wait are a moment of light load and delay nobody.
+    Idle, an epoch begins as soon as everything fetched was applied. Between the beginnings of two epochs lies at
+    least twice the time that the broker usually takes to acknowledge and to commit. Usual is the shorter of the
+    last two, so that one slow answer of the broker delays nobody else. What it takes to collect an epoch does not
+    count: it grows with what was gathered, and epochs would grow by themselves, at a part of full load and without
+    anything waiting. The more records wait, the longer an epoch gathers, up to ``epoch_max_s`` or
+    ``epoch_max_records``, because one row and one output a key and epoch are what makes a backlog cheap; a few
+    that wait are a moment of light load and delay nobody.
     """
 
     def __init__(self, settings: PlaneSettings) -> None:
@@ -24,8 +26,8 @@ class Pace:
         self._spacing_s = settings.epoch_min_s
         self._last_s = 0.0
 
-    def epoch_took(self, seconds: float) -> None:
-        """An epoch is over."""
+    def answered_within(self, seconds: float) -> None:
+        """An epoch is over: acknowledged and committed so long after the last of it was handed over."""
         settings = self._settings
         usual_s, self._last_s = min(self._last_s, seconds), seconds
         self._spacing_s = min(max(settings.epoch_min_s, _REST * usual_s), settings.epoch_max_s)

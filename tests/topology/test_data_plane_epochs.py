@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from confluent_kafka import Message
 from faust.types import TP
 
-from streams.data_plane import clock
+from streams.data_plane import clock, epoch
 from streams.data_plane.batch import Batch, Record
 from streams.data_plane.effects import Produced
 from streams.data_plane.epoch import Epochs
@@ -291,6 +292,38 @@ async def test_the_state_is_asked_when_it_wants_to_be() -> None:
         await asyncio.sleep(0.01)
         bench.wake_us = clock.now_us() + 20_000
         await bench.until(b"woken")
+
+
+class Slow(Bench):
+    """Takes its time at every step of an epoch, on a clock of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def collect(self, now_us: int) -> Iterator[Sequence[Produced]]:
+        self.seconds += 100
+        return super().collect(now_us)
+
+    async def acknowledged(self) -> None:
+        self.seconds += 2
+        await super().acknowledged()
+
+    async def commit(self, offsets: Mapping[TP, int], generation: int) -> bool:
+        self.seconds += 1
+        return await super().commit(offsets, generation)
+
+
+async def test_the_next_epoch_does_not_wait_longer_because_much_was_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, answered = Slow(), list[float]()
+    monkeypatch.setattr(epoch, "time", SimpleNamespace(monotonic=lambda: bench.seconds))
+    monkeypatch.setattr(bench.epochs._pace, "answered_within", answered.append)
+    bench.epochs.open()
+    bench.apply(0, 4)
+    await bench.epochs.flush()
+    assert answered == [3]
 
 
 async def test_under_load_many_batches_share_an_epoch() -> None:

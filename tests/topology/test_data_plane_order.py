@@ -298,12 +298,12 @@ def test_an_idle_worker_begins_an_epoch_at_once() -> None:
 def test_a_trickle_leaves_time_between_epochs() -> None:
     pace = Pace(SETTINGS)
     assert pace.pause_s(0, 0.004, 1, 0) == pytest.approx(SETTINGS.epoch_min_s - 0.004)
-    pace.epoch_took(0.05)
-    pace.epoch_took(0.05)
+    pace.answered_within(0.05)
+    pace.answered_within(0.05)
     assert pace.pause_s(0, 0.06, 1, 0) == pytest.approx(0.04)
-    pace.epoch_took(60)
-    assert pace.pause_s(0, 0.06, 1, 0) == pytest.approx(0.04), "one slow epoch is not how it usually is"
-    pace.epoch_took(60)
+    pace.answered_within(60)
+    assert pace.pause_s(0, 0.06, 1, 0) == pytest.approx(0.04), "one slow answer is not how it usually is"
+    pace.answered_within(60)
     assert pace.pause_s(0, 0, 1, 0) == SETTINGS.epoch_max_s
 
 
