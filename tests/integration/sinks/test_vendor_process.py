@@ -69,10 +69,13 @@ async def test_a_call_without_answer_of_a_killed_process_does_not_win(channel: C
             await channel.becomes(lambda: vendor.taken == [("S-1", 4)])
         first.kill()
         vendor.next_faults.clear()
+        if newer_first:
+            await vendor.come_through()
         second = channel.sink(url, **settings)
         await channel.settles()
-        assert vendor.taken[-1] == ("S-1", 4)
-        await vendor.come_through()
+        if not newer_first:
+            assert vendor.taken[-1] == ("S-1", 4)
+            await vendor.come_through()
         assert vendor.taken[-1] == ("S-1", 9)
         await channel.becomes(lambda: vendor.taken[-1] == ("S-1", 4))
         assert await asyncio.to_thread(second.stop) == 0
