@@ -27,7 +27,11 @@ SINK_READ_BACK = counter(
     "outcome",
 )
 SINK_IN_DOUBT = gauge(
-    "sink_in_doubt", "listings", "listings of which a call without answer may still come through", "channel"
+    "sink_in_doubt",
+    "listings",
+    "listings of which a call without answer may still come through; just after a start, also those that were "
+    "delivered again",
+    "channel",
 )
 SINK_LATENCY = histogram(
     "sink_latency_seconds",
