@@ -67,9 +67,14 @@ def as_answered(waiting: Waiting, result: Result, now: Micros) -> Acknowledgemen
     return _acknowledgement(waiting, result.outcome.value, result.reason, now, result.previous)
 
 
-def as_unanswered(waiting: Waiting, now: Micros) -> Acknowledgement:
-    """Another process may have sent it, and heard nothing."""
-    return _acknowledgement(waiting, Outcome.UNKNOWN.value, None, now)
+def as_unanswered(waiting: Waiting, at: Micros) -> Acknowledgement:
+    """A call that may have been made until ``at``, and had no answer as far as is known."""
+    return _acknowledgement(waiting, Outcome.UNKNOWN.value, None, at)
+
+
+def as_resolved(waiting: Waiting, now: Micros) -> Acknowledgement:
+    """Nothing is under way any more that could take the place of this accepted update."""
+    return _acknowledgement(waiting, Outcome.ACCEPTED.value, None, now)
 
 
 def as_expired(waiting: Waiting, now: Micros) -> Acknowledgement:

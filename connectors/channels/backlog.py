@@ -27,7 +27,8 @@ class Waiting:
     ``urgency`` and ``since`` are the class and the planning time it is served by: a value that replaces an unsent
     one inherits the higher class and the older time, so that a flood of small changes cannot demote a stop-sell.
     ``unknowns`` counts the attempts that ended without an answer, ``strikes`` the failures at this update alone
-    while others were taken. ``aside``: everything else goes first.
+    while others were taken. ``aside``: everything else goes first. ``began_at``: before the last attempt, in
+    monotonic seconds.
     """
 
     partition: int
@@ -39,6 +40,7 @@ class Waiting:
     strikes: int = 0
     failed_at: int | None = None
     aside: bool = False
+    began_at: float = 0.0
 
     def inherit(self, older: Waiting) -> None:
         """Take the place in the queue of a value that this one replaces."""

@@ -21,9 +21,9 @@ from connectors.channels.answers import (
 )
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
-from connectors.channels.base import ChannelSink, Outcome, Result, Update, refusal_s
+from connectors.channels.base import ChannelSink, Outcome, Result, refusal_s
 from connectors.channels.bulk import BULK_FROM, BulkRoute
-from connectors.channels.latest import ACCEPTED, LatestSettled
+from connectors.channels.latest import LatestSettled
 from connectors.channels.rate import CallBucket
 from connectors.channels.read_back import ReadBack
 from connectors.channels.tallies import Tallies
@@ -41,6 +41,7 @@ class Delivery:
 
     ``wall_clock`` gives microseconds since the epoch, ``monotonic`` seconds. An update whose attempts ended
     without an answer ``unknown_attempts`` times is acknowledged UNKNOWN: the planner decides what follows.
+    ``may_call`` is asked again before each call, since writing something down before takes its time.
     """
 
     sink: ChannelSink
@@ -54,6 +55,7 @@ class Delivery:
     unknown_attempts: int = 3
     bulk: BulkRoute | None = None
     read_back: ReadBack | None = None
+    may_call: Callable[[], bool] = lambda: True
     breaker: Breaker = field(default_factory=Breaker)
     tallies: Tallies = field(default_factory=Tallies)
     _taken: int = 0
@@ -114,9 +116,7 @@ class Delivery:
         settled: list[tuple[Waiting, Acknowledgement]] = []
         answered = [(self._submitted.pop((one.listing, one.publish_seq), None), one) for one in results]
         ours = [(one, result) for one, result in answered if one is not None and self.backlog.in_flight(one)]
-        await self._remember(ours)
-        for one, result in ours:
-            result = self._noted(one, result)
+        for one, result in await self._noted(ours):
             if self._is_final(one, result):
                 settled.append((one, as_answered(one, result, now)))
             else:
@@ -137,21 +137,23 @@ class Delivery:
     def _is_read_due(self) -> bool:
         return self.read_back is not None and self.read_back.is_due(self.monotonic())
 
-    def _noted(self, waiting: Waiting, result: Result) -> Result:
-        return result if self.read_back is None else self.read_back.noted(waiting, result, self.monotonic())
-
-    async def _remember(self, answered: Sequence[tuple[Waiting, Result]]) -> None:
-        if self.read_back is not None:
-            await self.read_back.remember(answered, self.wall_clock())
+    async def _noted(self, answered: list[tuple[Waiting, Result]]) -> list[tuple[Waiting, Result]]:
+        """The answers and what was seen when reading back. What had no answer is written down first."""
+        if self.read_back is None:
+            return answered
+        await self.read_back.remember(answered, self.wall_clock())
+        now = self.monotonic()
+        return [(one, self.read_back.noted(one, result, now)) for one, result in answered]
 
     async def _live(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """What has not expired; the rest is settled."""
+        """What has not expired; the rest is settled, which takes its time: what was lost meanwhile is left out."""
         now = self.wall_clock()
         expired = [one for one in batch if one.update.expires_at <= now]
         if expired:
             await self._settle([(one, as_expired(one, now)) for one in expired])
             self.tallies.expired += len(expired)
-        return [one for one in batch if one.update.expires_at > now] if expired else list(batch)
+            batch = [one for one in batch if one.update.expires_at > now and self.backlog.in_flight(one)]
+        return list(batch)
 
     async def _submit(self) -> bool:
         # Counting looks at all that is queued for it: only when all that waits would be enough.
@@ -163,9 +165,16 @@ class Delivery:
         batch = self.backlog.take(room, least=BULK_FROM)
         live = await self._live(batch)
         if live:
+            self._begin(live)
             self.bulk.submit([one.update for one in live])
             self._submitted.update(((one.update.listing, one.update.publish_seq), one) for one in live)
         return bool(batch)
+
+    def _begin(self, batch: Sequence[Waiting]) -> float:
+        now = self.monotonic()
+        for one in batch:
+            one.began_at = now
+        return now
 
     def _metered(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
         """What there are tokens for, which are taken: one for the batch, or one for each update of it."""
@@ -182,10 +191,14 @@ class Delivery:
         return batch
 
     async def _send(self, batch: Sequence[Waiting]) -> None:
+        if not self.may_call():
+            for one in batch:
+                self.backlog.give_back(one)
+            return
         breaker, batch = self.breaker, self._metered(batch)
-        self.breaker = breaker.began(_micros(self.monotonic()))
+        self.breaker = breaker.began(_micros(self._begin(batch)))
         try:
-            results = await self.sink.send([self._as_known(one) for one in batch])
+            results = await self.sink.send([self.latest.as_known(one.partition, one.update) for one in batch])
             require_one_each(batch, results)
         except BaseException:
             for one in batch:
@@ -193,28 +206,18 @@ class Delivery:
             raise
         if all(result.outcome is Outcome.LATER for result in results):
             self.breaker = breaker  # no call was made: a probe is still to be made
-        await self._remember(list(zip(batch, results, strict=True)))
-        now = self.wall_clock()
+        alone = len(batch) == 1 and results[0].outcome is Outcome.SPLIT
+        judged = [judged_alone(batch[0], results[0], self._taken)] if alone else results
         settled: list[tuple[Waiting, Acknowledgement]] = []
-        for one, result in zip(batch, results, strict=True):
-            if len(batch) == 1 and result.outcome is Outcome.SPLIT:
-                result = judged_alone(one, result, self._taken)
-            result = self._noted(one, result)
+        for one, result in await self._noted(list(zip(batch, judged, strict=True))):
             if self._is_final(one, result):
-                settled.append((one, as_answered(one, result, now)))
-            elif len(batch) == 1 and result.outcome is Outcome.SPLIT:
+                settled.append((one, as_answered(one, result, self.wall_clock())))
+            elif alone:
                 self.backlog.set_aside(one)
             else:
                 self.backlog.give_back(one)
         await self._settle(settled)
         self._pace([result for result in results if result.outcome is not Outcome.LATER])
-
-    def _as_known(self, waiting: Waiting) -> Update:
-        """The update with what the channel accepted last: it may have been planned before that was answered."""
-        settled = self.latest.settled(waiting.partition, waiting.update.listing)
-        if settled is None or settled.outcome != ACCEPTED:
-            return waiting.update
-        return waiting.update._replace(expected_previous=settled.quantity)
 
     def _is_final(self, waiting: Waiting, result: Result) -> bool:
         match result.outcome:
@@ -238,7 +241,7 @@ class Delivery:
         if not settled:
             return
         if self.read_back is not None:
-            waiting = (one for one, _ in settled)
+            waiting = [one for one, _ in settled]
             await self.read_back.settling(waiting, self.wall_clock(), self.monotonic())
         await self.acknowledge([Answer(one.partition, acknowledgement) for one, acknowledgement in settled])
         for one, acknowledgement in settled:

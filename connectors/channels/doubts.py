@@ -1,18 +1,18 @@
 """Which listings are in doubt: a call for them had no answer, and may still overwrite what was accepted since.
 
 A call is under way for ``settle_s`` at most after it was given up; that is the one thing believed here. What was
-accepted within that time is read back once nothing can be under way any more. A listing for which the calls
-without answer said nothing else than what was accepted last is in no doubt: whichever came last, it shows that.
+accepted by a call that began within that time, whenever it was answered, is read back once nothing can be under
+way any more. A listing for which the calls without answer said nothing else than what was accepted last is in no
+doubt: whichever came last, it shows that.
 
 Decisions only: times are seconds of any clock that does not go back, and are arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import islice
 
 from connectors.channels.backlog import Waiting
 
@@ -26,31 +26,31 @@ class Verdict(Enum):
     """What a quantity that was read says."""
 
     AS_TOLD = "AS_TOLD"
-    """It is the one that was accepted last."""
+    """It is the one that was accepted last, or a newer one that had no answer."""
     OVERTAKEN = "OVERTAKEN"
-    """More than that, or what a call without answer said: to be told again."""
+    """More than that, or what an older call without answer said: to be told again."""
     LESS = "LESS"
     """Less than that, and nothing we said: the channel has sold since. Telling it again would undo the sale."""
 
 
-def judge(shown: int, accepted: int, unanswered: tuple[int, ...]) -> Verdict:
-    """What the channel shows, against what it accepted last and what it gave no answer to."""
-    if shown == accepted:
+def judge(shown: int, accepted: int, older: Collection[int], newer: Collection[int] = ()) -> Verdict:
+    """What the channel shows, against what it accepted last, and what it did not answer before and after that."""
+    if shown == accepted or shown in newer:
         return Verdict.AS_TOLD
-    return Verdict.OVERTAKEN if shown > accepted or shown in unanswered else Verdict.LESS
+    return Verdict.OVERTAKEN if shown > accepted or shown in older else Verdict.LESS
 
 
 @dataclass(slots=True)
 class Doubt:
-    """One listing in doubt. ``unanswered``: quantities of the calls without answer.
+    """One listing in doubt. ``unanswered``: ``publish_seq`` and quantity of the calls without answer.
 
-    ``ends_at``: from then on none of them can be under way. ``accepted``: what was accepted since, to be read back
+    ``ends_at``: from then on none of them can be under way. ``accepted``: what was accepted last, to be read back
     from ``look_at`` on. ``shown``: what was read instead, until ``accepted`` is told again. ``unwritten``: a call
     without answer that nobody wrote down, because another process may have made it.
     """
 
     partition: int
-    unanswered: tuple[int, ...]
+    unanswered: tuple[tuple[int, int], ...]
     ends_at: float
     look_at: float
     accepted: Waiting | None = None
@@ -59,16 +59,30 @@ class Doubt:
     unwritten: Waiting | None = None
 
     def is_harmless(self) -> bool:
-        """Whether the calls without answer could change nothing, however late they come."""
-        return self.accepted is None or {*self.unanswered} <= {self.accepted.update.quantity}
+        """Whether no call without answer could take the place of a newer value, however late it comes."""
+        if self.accepted is None:
+            return True
+        older, _ = self.around(self.accepted)
+        return older <= {self.accepted.update.quantity}
+
+    def around(self, accepted: Waiting) -> tuple[set[int], set[int]]:
+        """The quantities without answer that are not newer than what was accepted, and those that are."""
+        last = accepted.update.publish_seq
+        return {one for seq, one in self.unanswered if seq <= last}, {
+            one for seq, one in self.unanswered if seq > last
+        }
 
 
 class Doubts:
-    """The listings in doubt, at most ``most``; each is read at most ``most_reads`` times."""
+    """The listings in doubt, at most ``most``; each is read at most ``most_reads`` times.
 
-    def __init__(self, settle_s: float, most_reads: int, most: int = MOST_DOUBTS) -> None:
+    ``attempt_s``: how long an attempt of another process takes at most.
+    """
+
+    def __init__(self, settle_s: float, most_reads: int, most: int = MOST_DOUBTS, attempt_s: float = 0.0) -> None:
         self.settle_s = settle_s
         self.most_reads = most_reads
+        self.attempt_s = attempt_s
         self._most = most
         self._doubts: dict[str, Doubt] = {}
         self._overtaken: dict[str, None] = {}
@@ -85,7 +99,7 @@ class Doubts:
 
     def unanswered(self, waiting: Waiting, now: float) -> bool:
         """A call for this update had no answer. False: there is no room to remember that."""
-        listing, quantity = waiting.update.listing, waiting.update.quantity
+        listing, told = waiting.update.listing, (waiting.update.publish_seq, waiting.update.quantity)
         doubt = self._doubts.get(listing)
         if doubt is None:
             if len(self._doubts) >= self._most:
@@ -93,44 +107,54 @@ class Doubts:
             if len(self._doubts) >= self._most:
                 return False
             doubt = self._doubts[listing] = Doubt(waiting.partition, (), 0.0, 0.0)
-        if doubt.accepted is not None and doubt.accepted.update.publish_seq != waiting.update.publish_seq:
-            # A newer value is on its way, and is told until it is answered: nothing older is told again.
-            doubt.accepted = None
-        others = tuple(one for one in doubt.unanswered if one != quantity)
-        doubt.unanswered = (*others, quantity)[-MOST_QUANTITIES:]
+        others = tuple(one for one in doubt.unanswered if one != told)
+        doubt.unanswered = (*others, told)[-MOST_QUANTITIES:]
         doubt.partition, doubt.shown = waiting.partition, None
         self._overtaken.pop(listing, None)
+        doubt.ends_at = max(doubt.ends_at, now + self.settle_s)
         self._wait(doubt, now)
-        doubt.ends_at = doubt.look_at
         self._none_ends_before = min(self._none_ends_before, doubt.ends_at)
         return True
 
     def suspected(self, waiting: Waiting, now: float) -> bool:
-        """Another process may have sent this and heard no answer. False: there is no room to remember that."""
-        if not self.unanswered(waiting, now):
+        """Another process may be sending this, and hear no answer. False: there is no room to remember that.
+
+        Half of the room is kept for what is known to have had no answer.
+        """
+        listing = waiting.update.listing
+        if listing not in self._doubts and len(self._doubts) >= self._most // 2:
             return False
-        self._doubts[waiting.update.listing].unwritten = waiting
+        self.unanswered(waiting, now + self.attempt_s)
+        self._doubts[listing].unwritten = waiting
         return True
 
     def unwritten(self, listing: str, now: float) -> Waiting | None:
-        """What was suspected and may still be under way; from now on it counts as written down."""
+        """What is suspected, may still be under way and is not written down."""
         doubt = self._doubts.get(listing)
-        if doubt is None or doubt.unwritten is None:
-            return None
-        unwritten, doubt.unwritten = doubt.unwritten, None
-        return unwritten if now < doubt.ends_at else None
+        return None if doubt is None or now >= doubt.ends_at else doubt.unwritten
 
-    def accepted(self, waiting: Waiting, now: float) -> int | None:
-        """The channel accepted this update; what it was seen to show instead of the last one, if it was."""
+    def written(self, waiting: Waiting) -> None:
+        """A suspicion is written down."""
+        doubt = self._doubts.get(waiting.update.listing)
+        if doubt is not None and doubt.unwritten is waiting:
+            doubt.unwritten = None
+
+    def accepted(self, waiting: Waiting, now: float, began_at: float | None = None) -> int | None:
+        """The channel accepted this update; what it was seen to show instead of the last one, if it was.
+
+        ``began_at``: before the call was made; else now.
+        """
         doubt = self._doubts.get(waiting.update.listing)
         if doubt is None:
             return None
         shown = doubt.shown
-        if now >= doubt.ends_at:
-            # Nothing was under way any more when this was accepted.
+        if (now if began_at is None else began_at) >= doubt.ends_at:
+            # Nothing was under way any more when this was told.
             self.forget(waiting.update.listing)
             return shown
         doubt.accepted = replace(waiting, unknowns=0, strikes=0, failed_at=None, aside=False)
+        doubt.shown = None
+        self._overtaken.pop(waiting.update.listing, None)
         self._wait(doubt, now)
         return shown
 
@@ -154,7 +178,7 @@ class Doubts:
         doubt = self._doubts.get(listing)
         if doubt is None or doubt.accepted is None:
             return None
-        verdict = judge(shown, doubt.accepted.update.quantity, doubt.unanswered)
+        verdict = judge(shown, doubt.accepted.update.quantity, *doubt.around(doubt.accepted))
         if verdict is Verdict.OVERTAKEN:
             doubt.reads += 1
             doubt.shown = shown
@@ -197,8 +221,12 @@ class Doubts:
         self._overtaken.pop(listing, None)
 
     def inherit(self, doubts: Mapping[str, Doubt]) -> int:
-        """Take over doubts of another process, the first ones that there is room for. Returns how many."""
-        taken = list(islice(doubts.items(), max(0, self._most - len(self._doubts))))
+        """Take over doubts of another process, as far as there is room. Returns how many.
+
+        Those with something to read come first.
+        """
+        order = sorted(doubts.items(), key=lambda one: one[1].is_harmless())
+        taken = order[: max(0, self._most - len(self._doubts))]
         for listing, doubt in taken:
             self.forget(listing)
             self._doubts[listing] = doubt
@@ -212,7 +240,7 @@ class Doubts:
             self.forget(listing)
 
     def _wait(self, doubt: Doubt, now: float) -> None:
-        doubt.look_at = now + self.settle_s
+        doubt.look_at = max(doubt.ends_at, now + self.settle_s)
         self._next = min(self._next, doubt.look_at)
 
     def _drop_ended(self, now: float) -> None:

@@ -7,76 +7,67 @@ from collections.abc import Callable, Iterable, Sequence
 from connectors.channels.backlog import Waiting
 from connectors.channels.base import Update
 from connectors.channels.doubts import MOST_QUANTITIES, Doubt
-from connectors.channels.latest import ACCEPTED
+from connectors.channels.positions import Unresolved
 from domain.facts import Acknowledgement, Micros
 from domain.listings import P0
 
 _NOT_URGENT = "P2"
-_LONGEST_S = 86_400.0
 _NO_OFFSET = -1
 
 
-def lasts_s(settle_s: float, most_reads: int) -> float:
-    """How long a doubt can last at most, in seconds; a day if it could last longer.
-
-    A value is accepted within ``settle_s``, read ``settle_s`` later, and again after 1, 2, 4 ... times that.
-    """
-    return min(settle_s * (1 + 2.0 ** max(0, most_reads - 1)), _LONGEST_S)
-
-
 def inherited(
-    partition: int,
-    unanswered: Iterable[Acknowledgement],
-    newest: Callable[[str], Acknowledgement | None],
-    settle_s: float,
-    at: Callable[[Micros], float],
+    partition: int, unresolved: Iterable[Unresolved], settle_s: float, at: Callable[[Micros], float], now: float
 ) -> dict[str, Doubt]:
-    """The doubts by listing. ``at``: when something occurred, in seconds of the clock of ``Doubts``; now at most.
+    """The doubts by listing. ``at``: when something occurred, in seconds of the clock of ``now``.
 
-    ``newest``: what is settled of a listing. A channel accepted it while a call of before was under way, or else
-    nothing is to be read.
+    A listing is in doubt while an attempt may be under way, and when a value was accepted whose call may have been
+    made while an older one was under way.
     """
-    rows: dict[str, list[Acknowledgement]] = {}
-    for row in unanswered:
-        rows.setdefault(row.listing, []).append(row)
-    now = at(_FOR_EVER)
-    doubts = {one: _doubt(partition, of, newest(one), settle_s, at) for one, of in rows.items()}
+    doubts = {one.unanswered[0].listing: _doubt(partition, one, settle_s, at) for one in unresolved}
     return {
-        one: doubt
-        for one, doubt in doubts.items()
+        listing: doubt
+        for listing, doubt in doubts.items()
         if doubt is not None and not (doubt.is_harmless() and doubt.ends_at <= now)
     }
 
 
-_FOR_EVER: Micros = 2**62
-
-
-def _doubt(
-    partition: int,
-    unanswered: Sequence[Acknowledgement],
-    newest: Acknowledgement | None,
-    settle_s: float,
-    at: Callable[[Micros], float],
-) -> Doubt | None:
-    accepted = newest if newest is not None and newest.outcome == ACCEPTED else None
-    accepted_at = float("-inf") if accepted is None else at(accepted.occurred_at)
-    late = [row for row in unanswered if at(row.occurred_at) + settle_s > accepted_at]
+def _doubt(partition: int, unresolved: Unresolved, settle_s: float, at: Callable[[Micros], float]) -> Doubt | None:
+    unanswered, accepted = unresolved
+    late = unanswered if accepted is None else _late(unanswered, accepted, settle_s, at)
     if not late:
         return None
-    late.sort(key=lambda row: row.occurred_at)
-    ends_at = at(late[-1].occurred_at) + settle_s
+    ends_at = max(at(row.occurred_at) for row in late) + settle_s
+    accepted_at = float("-inf") if accepted is None else at(accepted.occurred_at)
     return Doubt(
         partition,
-        tuple(dict.fromkeys(row.quantity for row in late))[-MOST_QUANTITIES:],
+        tuple(dict.fromkeys((row.publish_seq, row.quantity) for row in late))[-MOST_QUANTITIES:],
         ends_at,
         look_at=max(ends_at, accepted_at + settle_s),
         accepted=None if accepted is None else _to_be_told_again(partition, accepted),
     )
 
 
+def _late(
+    unanswered: Sequence[Acknowledgement],
+    accepted: Acknowledgement,
+    settle_s: float,
+    at: Callable[[Micros], float],
+) -> list[Acknowledgement]:
+    """What may have been under way when the accepted call began, or is newer.
+
+    That call began after it was planned; more is not known.
+    """
+    began, last = at(_planned_at(accepted)), accepted.publish_seq
+    return [row for row in unanswered if row.publish_seq > last or at(row.occurred_at) + settle_s > began]
+
+
+def _planned_at(accepted: Acknowledgement) -> Micros:
+    return accepted.occurred_at - 1000 * (accepted.latency_ms + 1)
+
+
 def _to_be_told_again(partition: int, accepted: Acknowledgement) -> Waiting:
-    """As much of the update as its acknowledgement says: all that a sink which is read back sends."""
-    planned_at = accepted.occurred_at - 1000 * accepted.latency_ms
+    """As much of the update as its acknowledgement says: all that a sink which is read back needs of it."""
+    planned_at = _planned_at(accepted)
     update = Update(
         channel=accepted.channel,
         listing=accepted.listing,

@@ -89,6 +89,13 @@ class LatestSettled:
         """The newest acknowledgement of a listing, or None."""
         return self._partitions.get(partition, _NONE).get(listing)
 
+    def as_known(self, partition: int, update: Update) -> Update:
+        """The update with what the channel accepted last: it may have been planned before that was answered."""
+        settled = self.settled(partition, update.listing)
+        if settled is None or settled.outcome != ACCEPTED:
+            return update
+        return update._replace(expected_previous=settled.quantity)
+
 
 _NONE: Mapping[str, Acknowledgement] = {}
 

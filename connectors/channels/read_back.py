@@ -10,19 +10,20 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from connectors.channels.answers import Acknowledge, Answer, as_answered, as_unanswered
+from connectors.channels.answers import Acknowledge, Answer, as_answered, as_resolved, as_unanswered
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.base import Outcome, Result
 from connectors.channels.doubts import Doubts, Verdict
 from connectors.channels.inherited import inherited
 from connectors.channels.latest import ACCEPTED, LatestSettled
+from connectors.channels.positions import Unresolved
 from connectors.channels.rate import CallBucket
 from connectors.channels.reading import ReadsBack, Unread
 from domain.facts import SECOND, Acknowledgement, Micros
+from domain.listings import P0
 
 log = logging.getLogger(__name__)
 
-STOP_SELL = "P0"
 HELD_S = 1.0
 """How long a listing is left alone for which something else waits or is on its way."""
 LONGEST_PAUSE_S = 60.0
@@ -46,7 +47,7 @@ class ReadTallies:
 class ReadBack:
     """The doubts of one channel. ``now`` is monotonic time in seconds, ``wall_now`` that of acknowledgements.
 
-    ``write_down`` makes attempts without answer durable, for a process that has their partition later.
+    ``write_down`` makes words on attempts durable (``positions``), for a process that has their partition later.
     """
 
     reads: ReadsBack
@@ -58,52 +59,62 @@ class ReadBack:
     _not_before: float = 0.0
     _failures: int = 0
     _just_read: bool = False
+    _resolved: list[Waiting] = field(default_factory=list)
 
-    def take_over(
-        self, partition: int, unanswered: Iterable[Acknowledgement], wall_now: Micros, now: float
-    ) -> None:
-        """The partition is ours. ``unanswered``: what was written down by whoever had it before."""
+    def take_over(self, partition: int, unresolved: Sequence[Unresolved], wall_now: Micros, now: float) -> None:
+        """The partition is ours. ``unresolved``: what was written down by whoever had it before."""
 
         def at(occurred_at: Micros) -> float:
-            return now - max(0, wall_now - occurred_at) / SECOND
+            # A suspicion is about a call that may end later. Otherwise a time to come is that of a wrong clock.
+            return now + min((occurred_at - wall_now) / SECOND, self.doubts.attempt_s)
 
-        found = inherited(
-            partition, unanswered, lambda one: self.latest.settled(partition, one), self.doubts.settle_s, at
-        )
+        found = inherited(partition, unresolved, self.doubts.settle_s, at, now)
         taken = self.doubts.inherit(found)
         if found:
             log.info("partition %d: %d listings are in doubt, %d of them remembered", partition, len(found), taken)
 
     def suspect(self, waiting: Waiting, now: float) -> None:
-        """Whoever had the partition before may have sent this, and had no time to write what became of it."""
+        """Whoever had the partition before may be sending this, and could not write what became of it."""
         self.doubts.suspected(waiting, now)
 
-    def suspicions(self, listings: Iterable[str], wall_now: Micros, now: float) -> list[Answer]:
-        """What was suspected of these listings and nobody wrote down.
+    def suspicions(self, listings: Iterable[str], now: float) -> list[Waiting]:
+        """What is suspected of these listings and not written down.
 
-        To be written down before its offset can be committed: before it is settled, and when a newer value came.
+        It must be before a newer value of the listing is settled, and before its own offset is committed.
         """
         found = (self.doubts.unwritten(listing, now) for listing in listings)
-        return [Answer(one.partition, as_unanswered(one, wall_now)) for one in found if one is not None]
+        return [one for one in found if one is not None]
+
+    async def write_suspicions(self, suspicions: Sequence[Waiting], wall_now: Micros) -> None:
+        """Make them durable. Raises ``Exception``: whatever ``write_down`` raises, as everything that writes."""
+        if suspicions:
+            until = wall_now + round(self.doubts.attempt_s * SECOND)
+            await self._write([(one, as_unanswered(one, until)) for one in suspicions])
+            for one in suspicions:
+                self.doubts.written(one)
 
     async def remember(self, answered: Iterable[tuple[Waiting, Result]], wall_now: Micros) -> None:
-        """Write down what had no answer; while it is in flight, so that its offset cannot be committed before.
-
-        Raises ``Exception``: whatever ``write_down`` raises; so does ``settling``.
-        """
-        unknown = [
-            Answer(waiting.partition, as_answered(waiting, result, wall_now))
-            for waiting, result in answered
-            if result.outcome is Outcome.UNKNOWN
-        ]
-        if unknown:
-            await self.write_down(unknown)
+        """Write down what had no answer; while it is in flight, so that its offset cannot be committed before."""
+        await self._write(
+            [
+                (waiting, as_answered(waiting, result, wall_now))
+                for waiting, result in answered
+                if result.outcome is Outcome.UNKNOWN
+            ]
+        )
 
     async def settling(self, waiting: Iterable[Waiting], wall_now: Micros, now: float) -> None:
-        """Write down what is suspected of updates whose offsets can be committed next."""
-        suspicions = self.suspicions((one.update.listing for one in waiting), wall_now, now)
-        if suspicions:
-            await self.write_down(suspicions)
+        """Write down what is suspected of listings that are settled next, and what is in no doubt any more."""
+        await self.write_suspicions(self.suspicions((one.update.listing for one in waiting), now), wall_now)
+        await self._write_resolved(wall_now)
+
+    async def _write_resolved(self, wall_now: Micros) -> None:
+        resolved, self._resolved = self._resolved, []
+        await self._write([(one, as_resolved(one, wall_now)) for one in resolved])
+
+    async def _write(self, rows: Sequence[tuple[Waiting, Acknowledgement]]) -> None:
+        if rows:
+            await self.write_down([Answer(waiting.partition, row) for waiting, row in rows])
 
     def noted(self, waiting: Waiting, result: Result, now: float) -> Result:
         """Remember what became of an update; the result, with what the channel showed where it was overtaken."""
@@ -112,7 +123,7 @@ class ReadBack:
                 if not self.doubts.unanswered(waiting, now):
                     self._give_up([waiting.update.listing], "too many listings are in doubt")
             case Outcome.ACCEPTED:
-                shown = self.doubts.accepted(waiting, now)
+                shown = self._accepted(waiting, now)
                 if shown is not None:
                     told = f"READ_BACK: it showed {shown} before"
                     return result._replace(reason=result.reason or told, previous=shown)
@@ -124,6 +135,15 @@ class ReadBack:
                 pass
         return result
 
+    def _accepted(self, waiting: Waiting, now: float) -> int | None:
+        listing = waiting.update.listing
+        if self.doubts.of(listing) is None:
+            return None
+        shown = self.doubts.accepted(waiting, now, waiting.began_at)
+        if self.doubts.of(listing) is None:
+            self._resolved.append(waiting)
+        return shown
+
     def is_due(self, now: float) -> bool:
         """Whether a step would do something."""
         return bool(self.doubts.overtaken()) or (now >= self._not_before and bool(self.doubts.due(now)))
@@ -134,14 +154,16 @@ class ReadBack:
         Stop-sells that wait go first, and while other updates wait every second call is theirs. ``most``: how many
         updates one attempt may carry.
         """
-        if self.backlog.waits(STOP_SELL):
+        if self.backlog.waits(P0):
             return False
         again = self._again(most)
         if again:
             # Also when it expired: until something newer comes, it is what the worker takes the channel to show.
             # Its offset is committed, so a process that ends in this call leaves nothing else behind.
-            await self.write_down([Answer(one.partition, as_unanswered(one, wall_now)) for one in again])
-            await send(again)
+            await self._write([(one, as_unanswered(one, wall_now)) for one in again])
+            still = [one for one in again if self._is_newest(one) and not self._is_held(one)]
+            if still:
+                await send(still)
             return True
         if self._just_read and len(self.backlog):
             self._just_read = False
@@ -156,6 +178,7 @@ class ReadBack:
             self._failed(listings, shown, now, bucket)
         else:
             self._read({one: shown[one] for one in listings if one in shown}, now)
+            await self._write_resolved(wall_now)
         return True
 
     def disown(self, partition: int) -> None:
@@ -185,14 +208,16 @@ class ReadBack:
         return listings
 
     def _is_newest(self, accepted: Waiting) -> bool:
-        """Whether this is still what was accepted last, by this process; a doubt about anything older is over."""
+        """Whether this is still what was accepted last, by this process; a doubt about anything older is over.
+
+        What was refused since has not taken its place.
+        """
         listing = accepted.update.listing
         settled = self.latest.settled(accepted.partition, listing)
-        newest = settled is not None and (settled.publish_seq, settled.outcome) == (
-            accepted.update.publish_seq,
-            ACCEPTED,
+        replaced = settled is None or (
+            settled.outcome == ACCEPTED and settled.publish_seq != accepted.update.publish_seq
         )
-        if not newest or accepted.partition not in self.backlog.partitions:
+        if replaced or accepted.partition not in self.backlog.partitions:
             self.doubts.forget(listing)
             return False
         return True
@@ -207,20 +232,23 @@ class ReadBack:
                 self._unread(listing, "the channel says no quantity", now)
                 continue
             doubt = self.doubts.of(listing)
-            expected = None if doubt is None or doubt.accepted is None else doubt.accepted.update.quantity
-            match self.doubts.read(listing, quantity, now):
+            accepted = None if doubt is None else doubt.accepted
+            verdict = self.doubts.read(listing, quantity, now)
+            if verdict is None or accepted is None:
+                continue
+            match verdict:
                 case Verdict.AS_TOLD:
                     self.tallies.as_told += 1
+                    self._resolved.append(accepted)
                 case Verdict.LESS:
                     self.tallies.less += 1
+                    self._resolved.append(accepted)
                 case Verdict.OVERTAKEN:
                     self.tallies.overtaken += 1
                     log.warning(
-                        "%s was overtaken by a call without answer: it shows %d, and had accepted %s; told again",
-                        listing, quantity, expected,
+                        "%s was overtaken by a call without answer: it shows %d, and had accepted %d; told again",
+                        listing, quantity, accepted.update.quantity,
                     )  # fmt: skip
-                case None:
-                    pass
 
     def _failed(self, listings: Sequence[str], why: Unread, now: float, bucket: CallBucket) -> None:
         if not why.called:

@@ -13,6 +13,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from agents.ports import Incoming
+from connectors.channels.positions import Unresolved
 from domain.facts import Acknowledgement
 from streams.data_plane.failures import Unavailable
 from streams.sink.joining import Joining
@@ -26,12 +27,12 @@ POLL_S = 0.1
 class Assigned(NamedTuple):
     """A partition is ours from now on; ``settled`` is what was settled for it before.
 
-    ``unanswered``: attempts of the last while that had no answer.
+    ``unresolved``: listings with attempts of the last day that had no answer.
     """
 
     partition: int
     settled: Sequence[Acknowledgement]
-    unanswered: Sequence[Acknowledgement] = ()
+    unresolved: Sequence[Unresolved] = ()
 
 
 class CaughtUp(NamedTuple):

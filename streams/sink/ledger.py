@@ -12,6 +12,7 @@ import confluent_kafka
 
 from agents.ports import Outgoing
 from connectors.channels.delivery import Answer
+from connectors.channels.positions import ATTEMPT
 from domain.facts import Acknowledgement
 from schemas.codec import Encoder
 from schemas.topics import CHANNEL_ACKS, sink_positions_topic
@@ -60,8 +61,9 @@ class Ledger:
         await self.write([record for answer in answers for record in self._records(answer)])
 
     async def write_down(self, answers: Sequence[Answer]) -> None:
-        """Write attempts whose outcome is not known yet, as positions only. Raises as ``acknowledge``."""
-        await self.write([self._position(answer) for answer in answers])
+        """Write words on attempts, beside the positions and under keys of their own. Raises as ``acknowledge``."""
+        records = (self._position(answer) for answer in answers)
+        await self.write([record._replace(key=ATTEMPT + (record.key or b"")) for record in records])
 
     async def repeat(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Write acknowledgements again whose positions are known. Raises as ``acknowledge``."""

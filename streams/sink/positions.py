@@ -1,21 +1,16 @@
-"""Reading back what was settled: the newest acknowledgement of each listing of some partitions.
-
-And what may be under way: attempts without answer of the last while.
-"""
+"""Reading back what was written about updates of some partitions: what is settled, and what may be under way."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, TopicPartition
 
+from connectors.channels.positions import ATTEMPT, Positions
 from domain.facts import Acknowledgement, Micros
-from domain.listings import ACCEPTED, UNKNOWN
 from schemas.codec import Decoder, SchemaNotLoaded
 from schemas.rejections import Rejection
 from schemas.topics import CHANNEL_ACKS
@@ -23,8 +18,6 @@ from schemas.wire import SchemaRef
 from streams.data_plane.failures import PlaneFailure, Unavailable
 from streams.sink.feed import Assigned, Record
 
-MOST_UNANSWERED = 20_000
-"""Attempts without answer that are remembered of a partition, the last ones."""
 _SILENCE_S = 30.0
 
 
@@ -38,13 +31,13 @@ def read_positions(
     partitions: Sequence[int],
     decoder: Decoder,
     load: Callable[[SchemaRef], None],
-    unanswered_since: Micros,
+    since: Micros,
 ) -> dict[int, Assigned]:
-    """By partition the newest row of each listing, read from the beginning to the end of all at once; blocking.
+    """By partition what its rows say, read from the beginning to the end of all at once; blocking.
 
-    All rows and not the last of each listing: a sink that had lost the partition may have written late, so the
-    newest is decided by ``publish_seq``. Rows of attempts without answer are handed out besides when they are not
-    older than ``unanswered_since``. Raises ``UnreadablePositions``, or ``Unavailable`` when nothing comes.
+    All rows and not the last of each listing: a sink that had lost the partition may have written late.
+    Attempts without answer before ``since`` are left out. Raises ``UnreadablePositions``, or ``Unavailable`` when
+    nothing comes.
     """
     if not partitions:
         return {}
@@ -59,38 +52,21 @@ def read_positions(
     consumer = confluent_kafka.Consumer(properties)
     try:
         consumer.assign([TopicPartition(topic, each, confluent_kafka.OFFSET_BEGINNING) for each in partitions])
-        rows = _read(consumer, topic, partitions, decoder, load, unanswered_since)
-        return {
-            one: Assigned(one, list(read.newest.values()), list(read.unanswered)) for one, read in rows.items()
-        }
+        rows = {partition: Positions(since) for partition in partitions}
+        _read(consumer, topic, rows, decoder, load)
+        return {one: Assigned(one, read.settled(), read.unresolved()) for one, read in rows.items()}
     finally:
         consumer.close()
-
-
-@dataclass(slots=True)
-class _Rows:
-    newest: dict[str, Acknowledgement] = field(default_factory=dict)
-    unanswered: deque[Acknowledgement] = field(default_factory=lambda: deque(maxlen=MOST_UNANSWERED))
-
-    def add(self, row: Acknowledgement, unanswered_since: Micros) -> None:
-        known = self.newest.get(row.listing)
-        # Of two for the same update the later one: it may say that the channel was told again.
-        if known is None or _rank(row) >= _rank(known):
-            self.newest[row.listing] = row
-        if row.outcome == UNKNOWN and row.occurred_at >= unanswered_since:
-            self.unanswered.append(row)
 
 
 def _read(
     consumer: confluent_kafka.Consumer,
     topic: str,
-    partitions: Sequence[int],
+    rows: Mapping[int, Positions],
     decoder: Decoder,
     load: Callable[[SchemaRef], None],
-    unanswered_since: Micros,
-) -> dict[int, _Rows]:
-    rows = {partition: _Rows() for partition in partitions}
-    unfinished = set(partitions)
+) -> None:
+    unfinished = set(rows)
     heard_at = time.monotonic()
     while unfinished:
         message = consumer.poll(1.0)
@@ -106,13 +82,18 @@ def _read(
             elif error.fatal() or not error.retriable():
                 raise Unavailable(f"{topic}: cannot read positions: {error.str()}")
             continue
-        rows[record.partition()].add(_row(topic, record, decoder, load), unanswered_since)
-    return rows
+        key, read = record.key(), rows[record.partition()]
+        if key is not None and key.startswith(ATTEMPT):
+            read.note(_row(topic, record, key.removeprefix(ATTEMPT), decoder, load))
+        else:
+            read.settle(_row(topic, record, key, decoder, load))
 
 
-def _row(topic: str, record: Record, decoder: Decoder, load: Callable[[SchemaRef], None]) -> Acknowledgement:
+def _row(
+    topic: str, record: Record, key: bytes | None, decoder: Decoder, load: Callable[[SchemaRef], None]
+) -> Acknowledgement:
     # A position is an acknowledgement, byte for byte.
-    arguments = (CHANNEL_ACKS.name, record.key(), record.value(), record.headers())
+    arguments = (CHANNEL_ACKS.name, key, record.value(), record.headers())
     try:
         row = decoder.decode(*arguments)
     except SchemaNotLoaded as missing:
@@ -122,7 +103,3 @@ def _row(topic: str, record: Record, decoder: Decoder, load: Callable[[SchemaRef
         return row
     reason = row.message if isinstance(row, Rejection) else "it is no acknowledgement"
     raise UnreadablePositions(f"{topic}[{record.partition()}] offset {record.offset()} cannot be read: {reason}")
-
-
-def _rank(row: Acknowledgement) -> tuple[int, bool]:
-    return (row.publish_seq, row.outcome == ACCEPTED)

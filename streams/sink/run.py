@@ -17,7 +17,6 @@ from connectors.channels.base import ChannelSink, ChannelUnusable
 from connectors.channels.bulk import BulkRoute, HasBulkRoute
 from connectors.channels.delivery import Acknowledge, Delivery
 from connectors.channels.doubts import Doubts
-from connectors.channels.inherited import lasts_s
 from connectors.channels.latest import LatestSettled
 from connectors.channels.rate import CallBucket
 from connectors.channels.read_back import ReadBack
@@ -45,6 +44,8 @@ log = logging.getLogger(__name__)
 REGISTRY_PAUSE_S = 2.0
 JOIN_SESSIONS = 6
 """How many session time-outs the group may take to say which partitions are a sink's."""
+ATTEMPTS_REMEMBERED: Micros = 86_400 * SECOND
+"""How old an attempt without answer may be that a sink still has doubts about when it starts."""
 STUCK_S = 60.0
 """How much longer than a rebalance can take the consumer may be away before the sink counts as stuck."""
 
@@ -98,8 +99,7 @@ async def _work(
     release_s: float,
     stop: asyncio.Event,
 ) -> None:
-    topic, back = channel_updates_topic(channel).name, delivery.read_back
-    doubts_last_s = 0.0 if back is None else lasts_s(back.doubts.settle_s, back.doubts.most_reads)
+    topic = channel_updates_topic(channel).name
     runner = SinkRunner(
         channel,
         topic,
@@ -113,7 +113,7 @@ async def _work(
     def restore(partitions: Sequence[int]) -> Mapping[int, Assigned]:
         # Its own decoder: this runs on the feed's thread.
         positions = sink_positions_topic(channel).name
-        since = _now() - round(doubts_last_s * SECOND)
+        since = _now() - ATTEMPTS_REMEMBERED
         return read_positions(client, positions, partitions, Decoder(registry), registry.load, since)
 
     feed = UpdateFeed(
@@ -164,7 +164,7 @@ def _read_back(
     most = configuration.delivery.doubt_reads
     if reads is None or not most:
         return None
-    doubts = Doubts(configuration.doubt_settle_s, most)
+    doubts = Doubts(configuration.doubt_settle_s, most, attempt_s=configuration.attempt_s)
     return ReadBack(reads, doubts, delivery.backlog, delivery.latest, write_down)
 
 

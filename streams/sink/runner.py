@@ -18,7 +18,7 @@ from agents.dead_letters import dead_letter
 from agents.ports import Outgoing
 from connectors.channels.backlog import Arrival, Waiting
 from connectors.channels.base import Result, Update
-from connectors.channels.delivery import Answer, Delivery
+from connectors.channels.delivery import Delivery
 from connectors.channels.latest import Standing
 from domain.facts import Acknowledgement
 from schemas.codec import Decoder, SchemaNotLoaded
@@ -79,6 +79,7 @@ class SinkRunner:
         Raises ``PlaneFailure`` (with an exit code) or ``BrakePulled``; nothing unsettled is committed then.
         """
         self._running = True
+        self._delivery.may_call = lambda: self._is_confirmed(feed)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._take_in(feed, stop))
@@ -132,7 +133,7 @@ class SinkRunner:
         """Everything that must be written because of these records is durable when this returns."""
         dead: list[Outgoing] = []
         repeated: list[Acknowledgement] = []
-        suspects: list[Answer] = []
+        suspects: list[Waiting] = []
         for one in fed:
             if isinstance(one, Assigned):
                 self._backlog.own(one.partition)
@@ -142,18 +143,18 @@ class SinkRunner:
                     self._delivery.bulk.taken_over()
                 log.info("partition %d is ours, %d listings known", one.partition, len(one.settled))
             elif isinstance(one, CaughtUp):
+                await self._write_suspects(suspects)  # before anything of the partition can be settled
                 self._backlog.open(one.partition)
             elif one.partition() in self._backlog.partitions:
                 await self._sort_record(one, dead, repeated, suspects)
+        await self._write_suspects(suspects)
         if dead:
             await self._ledger.write(dead)
         if repeated:
             await self._ledger.repeat(repeated)
-        if suspects:
-            await self._ledger.write_down(suspects)
 
     async def _sort_record(
-        self, record: Record, dead: list[Outgoing], repeated: list[Acknowledgement], suspects: list[Answer]
+        self, record: Record, dead: list[Outgoing], repeated: list[Acknowledgement], suspects: list[Waiting]
     ) -> None:
         partition, offset, tallies = record.partition(), record.offset(), self._delivery.tallies
         update = await self._decoded(record)
@@ -182,24 +183,30 @@ class SinkRunner:
                 self._backlog.passed(partition, offset)
 
     def _take_over(self, assigned: Assigned) -> None:
-        back, delivery = self._delivery.read_back, self._delivery
+        delivery, back = self._delivery, self._delivery.read_back
         if back is not None:
-            unanswered, now = assigned.unanswered, delivery.monotonic()
-            back.take_over(assigned.partition, unanswered, delivery.wall_clock(), now)
+            unresolved, now = assigned.unresolved, delivery.monotonic()
+            back.take_over(assigned.partition, unresolved, delivery.wall_clock(), now)
 
-    def _suspect(self, partition: int, offset: int, update: Update) -> Sequence[Answer]:
-        """What was there already when the partition became ours may have been on its way to the channel.
+    def _suspect(self, partition: int, offset: int, update: Update) -> Sequence[Waiting]:
+        """What was there already when the partition became ours may be on its way to the channel.
 
         Returns what is to be written down of that, because this update takes its place.
         """
-        back, delivery = self._delivery.read_back, self._delivery
+        delivery, back = self._delivery, self._delivery.read_back
         if back is None:
             return ()
         now = delivery.monotonic()
-        suspicions = back.suspicions((update.listing,), delivery.wall_clock(), now)
+        suspicions = back.suspicions((update.listing,), now)
         if not self._backlog.is_open(partition):
             back.suspect(Waiting(partition, offset, update, update.priority, update.planned_at), now)
         return suspicions
+
+    async def _write_suspects(self, suspects: list[Waiting]) -> None:
+        delivery, back = self._delivery, self._delivery.read_back
+        if back is not None:
+            await back.write_suspicions(suspects, delivery.wall_clock())
+        suspects.clear()
 
     async def _decoded(self, record: Record) -> Update | Rejection:
         while True:

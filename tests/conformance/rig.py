@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from connectors.channels.answers import as_unanswered
 from connectors.channels.backlog import Backlog, Waiting
 from connectors.channels.backoff import Backoff
 from connectors.channels.base import ChannelSink, Update
 from connectors.channels.delivery import Answer, Delivery
 from connectors.channels.doubts import Doubts
 from connectors.channels.latest import LatestSettled, Standing
+from connectors.channels.positions import Positions
 from connectors.channels.rate import TokenBucket
 from connectors.channels.read_back import ReadBack
 from connectors.channels.reading import ReadsBack
@@ -21,6 +24,8 @@ CHANNEL = "web"
 PARTITION = 3
 SETTLE_S = 20.0
 """How long a call without answer may be under way."""
+ATTEMPT_S = 10.0
+"""How long a call may take."""
 
 
 def update(
@@ -73,17 +78,32 @@ class Clock:
 class Journal:
     """Acknowledgements as they became durable; survives the process that wrote them.
 
-    ``unanswered``: attempts without answer, which become durable as positions only.
+    ``rows`` are what is written as positions: acknowledgements, and words on attempts (True).
     """
 
     answers: list[Answer] = field(default_factory=list)
-    unanswered: list[Answer] = field(default_factory=list)
+    rows: list[tuple[Acknowledgement, bool]] = field(default_factory=list)
+    holds: asyncio.Event | None = None
+    """What words on attempts wait for before they are durable."""
 
     async def __call__(self, answers: Sequence[Answer]) -> None:
         self.answers += answers
+        self.rows += ((one.acknowledgement, False) for one in answers)
 
     async def write_down(self, answers: Sequence[Answer]) -> None:
-        self.unanswered += answers
+        if self.holds is not None:
+            await self.holds.wait()
+        self.note([one.acknowledgement for one in answers])
+
+    def note(self, attempts: Sequence[Acknowledgement]) -> None:
+        self.rows += ((one, True) for one in attempts)
+
+    def positions(self) -> Positions:
+        """What a process reads that is given the partition now."""
+        positions = Positions(since=0)
+        for row, is_attempt in self.rows:
+            (positions.note if is_attempt else positions.settle)(row)
+        return positions
 
     @property
     def acknowledgements(self) -> list[Acknowledgement]:
@@ -104,7 +124,8 @@ class Lifetime:
         self.latest = LatestSettled(max_listings=1000)
         self.backlog.own(PARTITION)
         self.backlog.open(PARTITION)
-        self.latest.own(PARTITION, journal.acknowledgements)
+        positions = journal.positions()
+        self.latest.own(PARTITION, positions.settled())
         self.delivery = Delivery(
             sink=sink,
             backlog=self.backlog,
@@ -117,14 +138,9 @@ class Lifetime:
             unknown_attempts=unknown_attempts,
         )
         if isinstance(sink, ReadsBack):
-            doubts = Doubts(SETTLE_S, most_reads=3)
+            doubts = Doubts(SETTLE_S, most_reads=3, attempt_s=ATTEMPT_S)
             back = ReadBack(sink, doubts, self.backlog, self.latest, journal.write_down)
-            back.take_over(
-                PARTITION,
-                [one.acknowledgement for one in journal.unanswered],
-                clock.wall(),
-                clock.monotonic(),
-            )
+            back.take_over(PARTITION, positions.unresolved(), clock.wall(), clock.monotonic())
             self.delivery.read_back = back
 
     def arrive(self, *updates: Update) -> list[Standing]:
@@ -136,8 +152,9 @@ class Lifetime:
                 self.backlog.add(PARTITION, self.offset, one)
                 back = self.delivery.read_back
                 if back is not None:
-                    now = self.clock.monotonic()
-                    self.journal.unanswered += back.suspicions((one.listing,), self.clock.wall(), now)
+                    for older in back.suspicions((one.listing,), self.clock.monotonic()):
+                        self.journal.note([as_unanswered(older, self.clock.wall() + round(ATTEMPT_S * SECOND))])
+                        back.doubts.written(older)
             else:
                 self.backlog.passed(PARTITION, self.offset)
             self.offset += 1

@@ -37,12 +37,13 @@ def in_doubt(unanswered: int = 9, accepted: int = 4, at: float = 1.0) -> Doubts:
         (3, Verdict.LESS),
         (0, Verdict.LESS),
         (-1, Verdict.LESS),
+        (1, Verdict.AS_TOLD),  # what was told since, without an answer
     ],
 )
 def test_more_than_accepted_or_what_had_no_answer_is_overtaken_and_other_less_was_sold(
     shown: int, verdict: Verdict
 ) -> None:
-    assert judge(shown, 4, (9, 2)) is verdict
+    assert judge(shown, 4, (9, 2), (1,)) is verdict
 
 
 def test_what_was_accepted_is_read_when_it_has_settled_and_not_before() -> None:
@@ -72,7 +73,7 @@ def test_a_doubt_without_any_accepted_value_ends_with_the_call() -> None:
     assert len(found) == 0
 
 
-def test_a_newer_call_without_answer_puts_off_the_read_and_voids_what_was_accepted_before() -> None:
+def test_a_newer_call_without_answer_puts_off_the_read() -> None:
     found = in_doubt()
     found.unanswered(waiting(3, 6), 5.0)
     assert found.due(SETTLE_S + 1.0) == []
@@ -154,7 +155,7 @@ def test_of_many_quantities_without_answer_the_last_ones_are_remembered() -> Non
     doubt = found.of("L-1")
     assert doubt is not None
     assert len(doubt.unanswered) == MOST_QUANTITIES
-    assert doubt.unanswered[-2:] == (100 + MOST_QUANTITIES + 4, 110)
+    assert doubt.unanswered[-2:] == ((last := 100 + MOST_QUANTITIES + 4, last), (200, 110))
 
 
 def test_a_partition_that_goes_takes_its_doubts_along() -> None:
@@ -166,14 +167,44 @@ def test_a_partition_that_goes_takes_its_doubts_along() -> None:
     assert found.of("L-2") is not None
 
 
-def test_a_suspicion_is_written_down_once_and_only_while_the_call_may_be_under_way() -> None:
-    found = doubts()
-    assert found.suspected(waiting(1, 9), 0.0)
+def test_a_suspicion_is_to_be_written_down_until_it_is_and_while_the_call_may_be_under_way() -> None:
+    found, suspected = doubts(), waiting(1, 9)
+    assert found.suspected(suspected, 0.0)
     assert found.suspected(waiting(1, 9, "L-2"), 0.0)
-    assert found.unwritten("L-1", SETTLE_S - 0.1) == waiting(1, 9)
+    assert found.unwritten("L-1", SETTLE_S - 0.1) is suspected
+    found.written(waiting(2, 4))
+    assert found.unwritten("L-1", SETTLE_S - 0.1) is suspected
+    found.written(suspected)
     assert found.unwritten("L-1", SETTLE_S - 0.1) is None
     assert found.unwritten("L-2", SETTLE_S) is None
     assert found.unwritten("L-3", 0.0) is None
+
+
+def test_a_suspicion_allows_for_the_attempt_of_a_process_that_is_cut_off() -> None:
+    found = Doubts(SETTLE_S, 3, attempt_s=10.0)
+    found.suspected(waiting(1, 9), 0.0)
+    found.accepted(waiting(2, 4), 1.0)
+    assert found.due(29.9) == []
+    assert found.due(30.0) == ["L-1"]
+
+
+def test_a_value_told_while_a_call_was_under_way_is_read_however_late_it_is_answered() -> None:
+    found = doubts()
+    found.unanswered(waiting(1, 9), 0.0)
+    found.accepted(waiting(2, 4), 62.0, began_at=SETTLE_S - 0.1)
+    assert found.due(82.0) == ["L-1"]
+    assert found.accepted(waiting(3, 5), 83.0, began_at=SETTLE_S) is None
+    assert len(found) == 0
+
+
+def test_a_newer_call_without_answer_is_no_old_value() -> None:
+    found = in_doubt()
+    found.unanswered(waiting(3, 2), 2.0)
+    assert found.read("L-1", 2, 30.0) is Verdict.AS_TOLD
+    found = in_doubt()
+    found.unanswered(waiting(3, 2), 2.0)
+    assert found.read("L-1", 9, 30.0) is Verdict.OVERTAKEN
+    assert [one.update.quantity for one in found.overtaken()] == [4]
 
 
 def test_a_call_without_answer_of_our_own_is_no_suspicion() -> None:
@@ -182,21 +213,21 @@ def test_a_call_without_answer_of_our_own_is_no_suspicion() -> None:
     assert found.unwritten("L-1", 1.0) is None
 
 
-def test_a_suspicion_there_is_no_room_for_is_not_remembered() -> None:
-    found = doubts(most=1)
-    found.unanswered(waiting(1, 9), 0.0)
-    assert not found.suspected(waiting(1, 9, "L-2"), 1.0)
-    assert found.suspected(waiting(1, 9, "L-2"), SETTLE_S)
-    assert len(found) == 1
+def test_suspicions_leave_half_of_the_room_to_calls_that_had_no_answer() -> None:
+    found = doubts(most=4)
+    assert [found.suspected(waiting(1, 9, f"L-{number}"), 0.0) for number in range(3)] == [True, True, False]
+    assert found.suspected(waiting(2, 8, "L-1"), 0.0)
+    assert [found.unanswered(waiting(1, 9, f"L-{number}"), 0.0) for number in (3, 4, 5)] == [True, True, False]
 
 
 def test_doubts_of_another_process_are_taken_over_as_far_as_there_is_room() -> None:
     found = doubts(most=2)
     found.unanswered(waiting(1, 9, "L-0"), 0.0)
-    inherited = {one: Doubt(5, (9,), 5.0, 7.0, waiting(2, 4, one, 5)) for one in ("L-1", "L-2")}
-    assert found.inherit(inherited) == 1
+    nothing_to_read = Doubt(5, ((1, 9),), 5.0, 5.0)
+    to_be_read = Doubt(5, ((1, 9),), 5.0, 7.0, waiting(2, 4, "L-2", 5))
+    assert found.inherit({"L-1": nothing_to_read, "L-2": to_be_read}) == 1
     assert found.due(6.9) == []
-    assert found.due(7.0) == ["L-1"]
+    assert found.due(7.0) == ["L-2"]
     found.disown(5)
     assert len(found) == 1
 

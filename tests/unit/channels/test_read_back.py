@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -265,3 +266,74 @@ async def test_a_doubt_there_is_no_room_for_is_counted() -> None:
     await life.delivery.attempt()
     assert tallies(life) == ReadTallies(given_up=1)
     assert in_doubt(life) == 1
+
+
+def words(life: Lifetime) -> list[tuple[int, str]]:
+    """What was written down about attempts."""
+    return [(row.publish_seq, row.outcome) for row, is_attempt in life.journal.rows if is_attempt]
+
+
+async def test_what_had_no_answer_is_written_down_and_that_it_is_over_when_it_was_read() -> None:
+    life = await doubtful(Readable(SILENT))
+    assert words(life) == [(1, "UNKNOWN")]
+    assert len(life.journal.positions().unresolved()) == 1
+    await life.resolve()
+    assert words(life) == [(1, "UNKNOWN"), (2, "ACCEPTED")]
+    assert life.journal.positions().unresolved() == []
+
+
+async def test_what_is_told_again_is_written_down_before_the_call_because_its_offset_is_committed() -> None:
+    channel = Readable(SILENT, shows=9)
+    life = await doubtful(channel)
+    await life.delivery.attempt()
+    channel.sent.clear()
+    life.journal.holds = asyncio.Event()
+    telling = asyncio.create_task(life.delivery.attempt())
+    await asyncio.sleep(0)
+    assert channel.sent == []
+    life.journal.holds.set()
+    await telling
+    assert channel.sent == [["L-1"]]
+    assert words(life) == [(1, "UNKNOWN"), (2, "UNKNOWN"), (2, "ACCEPTED")]
+
+
+@pytest.mark.parametrize("gone", ["the partition", "the membership"])
+async def test_what_was_lost_while_it_was_written_down_is_not_told_again(gone: str) -> None:
+    channel = Readable(SILENT, shows=9)
+    life = await doubtful(channel)
+    await life.delivery.attempt()
+    channel.sent.clear()
+    life.journal.holds = asyncio.Event()
+    telling = asyncio.create_task(life.delivery.attempt())
+    await asyncio.sleep(0)
+    if gone == "the partition":
+        life.backlog.disown(PARTITION)
+    else:
+        life.delivery.may_call = lambda: False
+    life.journal.holds.set()
+    await telling
+    assert channel.sent == []
+    assert len(life.journal.answers) == 1
+
+
+async def test_what_is_refused_since_does_not_end_the_doubt_about_what_was_accepted() -> None:
+    channel = Readable(SILENT, TAKEN, Outcome.REJECTED, shows=9)
+    life = await doubtful(channel)
+    life.arrive(update("L-1", 3, 1))
+    await life.deliver()
+    await life.resolve()
+    assert [(one.publish_seq, one.outcome) for one in life.journal.acknowledgements] == [
+        (2, "ACCEPTED"), (3, "REJECTED"), (2, "ACCEPTED"),
+    ]  # fmt: skip
+
+
+async def test_updates_wait_while_no_call_may_be_made() -> None:
+    channel = Readable()
+    life = Lifetime(channel, Journal(), Clock())
+    life.arrive(update("L-1", 1, 9))
+    life.delivery.may_call = lambda: False
+    await life.delivery.attempt()
+    assert (channel.sent, len(life.backlog)) == ([], 1)
+    life.delivery.may_call = lambda: True
+    await life.delivery.attempt()
+    assert channel.sent == [["L-1"]]

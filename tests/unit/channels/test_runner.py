@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from agents.ports import Outgoing
-from connectors.channels.answers import Answer
 from connectors.channels.backlog import Waiting
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.doubts import Doubts
 from connectors.channels.file import FileSink
+from connectors.channels.positions import Unresolved
 from connectors.channels.read_back import ReadBack
 from domain.facts import Acknowledgement
 from schemas import avro_files
@@ -108,7 +108,6 @@ class Feed:
 class WrittenLedger:
     written: list[Outgoing] = field(default_factory=list)
     repeated: list[Acknowledgement] = field(default_factory=list)
-    unanswered: list[Answer] = field(default_factory=list)
     out: bool = False
 
     async def write(self, records: Sequence[Outgoing]) -> None:
@@ -118,9 +117,6 @@ class WrittenLedger:
 
     async def repeat(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         self.repeated += acknowledgements
-
-    async def write_down(self, answers: Sequence[Answer]) -> None:
-        self.unanswered += answers
 
 
 class Bench:
@@ -227,7 +223,7 @@ async def test_a_call_without_answer_of_the_process_before_is_read_back(bench: B
     now = time.time_ns() // 1000
     accepted = Acknowledgement(CHANNEL, "L-2", 2, "ACCEPTED", 4, 0, None, now - 100_000)
     unanswered = Acknowledgement(CHANNEL, "L-2", 1, "UNKNOWN", 9, 0, None, now - 200_000)
-    bench.feed.fed.put_nowait([Assigned(0, [accepted], [unanswered]), CaughtUp(0)])
+    bench.feed.fed.put_nowait([Assigned(0, [accepted], [Unresolved([unanswered], accepted)]), CaughtUp(0)])
     await bench.until(lambda: bench.journal.answers)
     bench.stop.set()
     await running
@@ -242,17 +238,39 @@ async def test_what_may_have_been_sent_before_is_written_down_before_a_newer_val
     running = asyncio.create_task(bench.run())
     back = in_doubt(bench, partition=7)
     bench.feed.fed.put_nowait([Assigned(0, []), Record(0, "L-2", 1), Record(1, "L-2", 2), Record(2, "L-3", 1)])
-    await bench.until(lambda: bench.ledger.unanswered)
+    await bench.until(lambda: bench.journal.rows)
     assert len(back.doubts) == 3
+    assert [(row.listing, row.publish_seq, attempt) for row, attempt in bench.journal.rows] == [("L-2", 1, True)]
     bench.feed.fed.put_nowait([CaughtUp(0), Record(3, "L-4", 1)])
     await bench.until(lambda: len(bench.journal.answers) == 3)
     bench.stop.set()
     await running
-    before, settled = bench.ledger.unanswered, bench.journal.unanswered
-    assert [(one.acknowledgement.listing, one.acknowledgement.publish_seq) for one in before] == [("L-2", 1)]
-    said = sorted((one.acknowledgement.listing, one.acknowledgement.publish_seq) for one in settled)
-    assert said == [("L-2", 2), ("L-3", 1)]
-    assert {one.acknowledgement.outcome for one in (*before, *settled)} == {"UNKNOWN"}
+    written = [(row.listing, row.publish_seq, row.outcome) for row, _ in bench.journal.rows]
+    for listing, publish_seq in (("L-2", 2), ("L-3", 1)):
+        suspected, settled = (
+            written.index((listing, publish_seq, outcome)) for outcome in ("UNKNOWN", "ACCEPTED")
+        )
+        assert suspected < settled
+    assert ("L-4", 1, "UNKNOWN") not in written
+
+
+async def test_what_is_suspected_is_durable_before_a_partition_is_opened_and_newer_values_are_sent(
+    bench: Bench,
+) -> None:
+    bench.life.journal.holds = asyncio.Event()
+    running = asyncio.create_task(bench.run())
+    in_doubt(bench, partition=7)
+    fed = [Assigned(0, []), Record(0, "L-2", 1), Record(1, "L-2", 2), CaughtUp(0), Record(2, "L-2", 3)]
+    bench.feed.fed.put_nowait(fed)
+    await bench.until(lambda: bench.life.backlog.partitions)
+    await asyncio.sleep(0.1)
+    assert bench.life.delivery.tallies.calls == 0
+    bench.life.journal.holds.set()
+    await bench.until(lambda: bench.journal.answers)
+    bench.stop.set()
+    await running
+    assert bench.journal.outcomes() == [("L-2", 3, "ACCEPTED")]
+    assert [row.publish_seq for row, attempt in bench.journal.rows if attempt] == [1, 2]
 
 
 async def test_a_sink_whose_membership_is_not_confirmed_asks_and_sends_nothing_until_it_is(bench: Bench) -> None:
