@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -49,3 +50,9 @@ def _git(*arguments: str) -> str:
         return subprocess.run(("git", *arguments), cwd=ROOT, capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:  # no git on this machine: the commit is reported as none
         return ""
+
+
+def resident_bytes() -> int:
+    """What this process has in memory now. The peak says less: it begins with that of whoever started the process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

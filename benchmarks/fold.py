@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import gc
 import random
-import resource
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from statistics import median
 from time import process_time
 
-from benchmarks.environment import describe
+from benchmarks.environment import describe, resident_bytes
 from domain.availability import assess, tally_of
 from domain.facts import (
     NET_OF_OPEN_ORDERS,
@@ -130,14 +129,10 @@ def one_sku(open_lines: int, events: int, basis: str | None, seed: int) -> float
     return micros_per_event(steps)
 
 
-def resident_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def memory(positions: int) -> tuple[float, float]:
     """Bytes per SKU-location with two balances and three open lines: its facts; with running sums added.
 
-    One location a SKU, the dearest case. Everything stays alive, so the peak is what is in use.
+    One location a SKU, the dearest case. Everything stays alive.
     """
     gc.collect()
     before = resident_bytes()
@@ -163,7 +158,7 @@ def main() -> None:
     parser.add_argument("--positions", type=int, default=50_000)
     arguments = parser.parse_args()
     print(describe())
-    # Memory first, while the process is small: the peak of resident memory never falls.
+    # Memory first, while the process is small and nothing freed is taken again.
     print(f"\nmemory per position ({arguments.positions:,} SKU-locations, 2 balances and 3 open lines each)")
     for name, size in zip(("facts alone", "facts and running sums"), memory(arguments.positions), strict=True):
         print(f"  {name:<24}{size:8,.0f} bytes   {size / 1000:6.2f} GB per million")

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import random
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from agents.causes import Cause
 from agents.listing_fan_out import ListingFanOut
 from agents.ports import Outgoing, Ports
 from agents.sku_partition import Wanted
-from benchmarks.environment import describe
+from benchmarks.environment import describe, resident_bytes
 from domain.facts import SECOND
 from domain.listing_map import Listed, Mapped, Subscription
 from domain.listings import Listing
@@ -65,12 +63,6 @@ def timed(what: str, times: int) -> Iterator[None]:
     yield
     seconds = time.process_time() - started
     print(f"{what:<60} {seconds / times * 1e6:9.2f} us   ({times:,} in {seconds:.2f} s)", flush=True)
-
-
-def resident_bytes() -> int:
-    """What this process has in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def memory(what: str, before: int, listings: int) -> int:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import argparse
 import gc
 import random
-import resource
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import count
 from time import process_time
 
-from benchmarks.environment import describe
+from benchmarks.environment import describe, resident_bytes
 from domain.channels import split
 from domain.facts import SECOND
 from domain.full_sync import InOrder, owed
@@ -43,12 +41,6 @@ def timed(what: str, times: int) -> Iterator[None]:
     seconds = process_time() - started
     rate = f"{seconds / times * 1e6:9.2f} us each {times / seconds:14,.0f} /s"
     print(f"{what:<44} {rate}   ({times:,} in {seconds:.2f} s)")
-
-
-def resident_bytes() -> int:
-    """Peak memory of this process."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def settled(quantity: int, name: str, number: int) -> Listing:

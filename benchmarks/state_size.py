@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import time
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from agents.fan_out import FanOut
 from agents.ports import Ports
 from benchmarks.changelogs import T0, Shape, available, rows_of, sku_of
-from benchmarks.environment import describe
+from benchmarks.environment import describe, resident_bytes
 from domain.availability import assess
 from domain.listings import Listing
 from domain.policy import ChannelPolicy, Policy
@@ -30,12 +28,6 @@ from tables.publications import listing_key, listing_value
 
 CHANNEL = "web"
 BATCH = 1_000
-
-
-def resident_bytes() -> int:
-    """What this process has in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 class Stage:
