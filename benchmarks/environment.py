@@ -53,6 +53,6 @@ def _git(*arguments: str) -> str:
 
 
 def resident_bytes() -> int:
-    """What this process has in memory now. The peak says less: it begins with that of whoever started the process."""
+    """What this process has in memory now; a peak would begin with that of whoever started it."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
