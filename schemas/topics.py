@@ -183,7 +183,8 @@ SINK_POSITIONS_FAMILY = Topic(
     "listing",
     BY_LISTING,
     "atstream",
-    "The newest answer per listing, as one channel's sink remembers it; one topic per channel.",
+    "The newest answer per listing, and attempts that had none, as one channel's sink remembers them; "
+    "one topic per channel.",
     cleanup=COMPACT,
     retention_ms=FOREVER,
     min_compaction_lag_ms=CHANGELOG_COMPACTION_LAG_MS,

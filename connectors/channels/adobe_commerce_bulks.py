@@ -26,7 +26,7 @@ from connectors.channels.adobe_commerce_wire import (
 )
 from connectors.channels.base import Outcome, Result, Update, same_answer
 from connectors.channels.http import Answered, CallFailed, UnreadableAnswer
-from connectors.channels.http_status import succeeded
+from connectors.channels.http_status import gateway_gave_up, succeeded
 from connectors.channels.routes import BULK, RoutedCaller
 
 log = logging.getLogger(__name__)
@@ -227,7 +227,7 @@ class AdobeCommerceBulks:
 
 
 def _certainly_not_taken(answer: Answered | CallFailed) -> bool:
-    """Whether the shop said so. A gateway that gives up (502, 504) does not know what the shop goes on to do."""
+    """Whether the shop said so. A gateway that gives up does not know what the shop goes on to do."""
     if isinstance(answer, CallFailed):
         return answer.outcome is Outcome.RETRY
-    return 300 <= answer.status < 500 or answer.status == _UNAVAILABLE
+    return 300 <= answer.status < 500 or (answer.status == _UNAVAILABLE and not gateway_gave_up(answer))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from connectors.channels.base import REASON_CHARS, Outcome, Result, Update, in_one_line, same_answer
 from connectors.channels.http import Answered, CallFailed
 
-_THROTTLED = (429, 503)
+_UNAVAILABLE = 503
+_THROTTLED = (429, _UNAVAILABLE)
 _FAILED = 500  # the receiver broke, perhaps over something that one update says
 # A gateway gave up waiting, or lost its connection; what stands behind it may still be working on the call.
 # Cloudflare says 520 and 524 for that.
@@ -23,7 +24,12 @@ def succeeded(answer: Answered) -> bool:
 
 
 def gateway_gave_up(answer: Answered) -> bool:
-    """Whether only a gateway answered, which does not know what became of the request."""
+    """Whether only a gateway answered, which does not know what became of the request.
+
+    Varnish says 503, with a ``Retry-After``, also when what stands behind it has not answered in time.
+    """
+    if answer.status == _UNAVAILABLE:
+        return "varnish" in answer.headers.get("Via", "").lower() or "X-Varnish" in answer.headers
     return answer.status in _GATEWAY_GAVE_UP
 
 
@@ -45,10 +51,10 @@ def verdict(answer: Answered | CallFailed, updates: int) -> NotTaken:
     if isinstance(answer, CallFailed):
         return NotTaken(answer.outcome, answer.reason)
     status, reason = answer.status, f"HTTP {answer.status}"
-    if status in _THROTTLED:
-        return NotTaken(Outcome.RETRY, reason, answer.retry_after_s)
     if gateway_gave_up(answer):
         return NotTaken(Outcome.UNKNOWN, reason)
+    if status in _THROTTLED:
+        return NotTaken(Outcome.RETRY, reason, answer.retry_after_s)
     if status == _FAILED:
         return NotTaken(Outcome.SPLIT, reason)
     if status in _NOT_THE_UPDATE or status >= 500 or status < 400:

@@ -137,11 +137,21 @@ class TestWebhookSink(SinkConformance):
         assert (result.outcome, result.reason) == (Outcome.RETRY, f"HTTP {status}")
         assert bench.channel.ledger.requests == 1
 
-    @pytest.mark.parametrize("status", [502, 504, 520, 524])
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (502, {}),
+            (504, {}),
+            (520, {}),
+            (524, {}),
+            (503, {"Via": "1.1 varnish (Varnish/7.4)", "Retry-After": "5"}),
+            (503, {"x-varnish": "32770"}),
+        ],
+    )
     async def test_a_gateway_that_gave_up_does_not_know_what_became_of_the_call(
-        self, bench: WebhookBench, status: int
+        self, bench: WebhookBench, status: int, headers: dict[str, str]
     ) -> None:
-        bench.channel.next_faults.append(Fault(status))
+        bench.channel.next_faults.append(Fault(status, headers))
         async with bench.sink() as sink:
             (result,) = await sink.send([update()])
         assert (result.outcome, result.reason) == (Outcome.UNKNOWN, f"HTTP {status}")

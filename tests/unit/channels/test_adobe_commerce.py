@@ -154,7 +154,13 @@ async def test_a_bulk_that_is_refused_is_given_back_and_none_is_tried_for_a_whil
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(closed=True, taken=True), Fault(200, body="{}", taken=True), Fault(504, taken=True)]
+    "fault",
+    [
+        Fault(closed=True, taken=True),
+        Fault(200, body="{}", taken=True),
+        Fault(504, taken=True),
+        Fault(503, {"X-Varnish": "7"}, taken=True),
+    ],
 )
 async def test_a_bulk_without_a_readable_answer_waits_until_nothing_is_open(shop: Shop, fault: Fault) -> None:
     shop.fake.held = True
