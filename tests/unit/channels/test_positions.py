@@ -33,7 +33,7 @@ def test_of_two_acceptances_of_an_update_the_later_row_stays() -> None:
     assert of(row(2, at=100), row(2, at=200), row(1, at=300)).settled() == [row(2, at=200)]
 
 
-@pytest.mark.parametrize("order", permutations((row(1), row(2), row(3, "REJECTED"), row(4, "UNKNOWN"))))
+@pytest.mark.parametrize("order", list(permutations((row(1), row(2), row(3, "REJECTED"), row(4, "UNKNOWN")))))
 def test_what_was_accepted_last_is_known_although_newer_updates_were_not(
     order: tuple[Acknowledgement, ...],
 ) -> None:
