@@ -56,12 +56,17 @@ class Positions:
                 self._accepted[row.listing] = older
 
     def note(self, row: Acknowledgement) -> None:
-        """An attempt had no answer, or whatever attempts there were before are over."""
+        """An attempt had no answer, or the attempts until then are over.
+
+        Until then, and not all before this row: a sink that lost the partition may have written it late.
+        """
+        rows = self._unanswered.pop(row.listing, [])
         if row.outcome != UNKNOWN:
-            self._unanswered.pop(row.listing, None)
+            rows = [one for one in rows if one.occurred_at > row.occurred_at]
         elif row.occurred_at >= self.since:
-            rows = self._unanswered.pop(row.listing, [])
-            self._unanswered[row.listing] = [*rows, row][-MOST_QUANTITIES:]
+            rows.append(row)
+        if rows:
+            self._unanswered[row.listing] = rows[-MOST_QUANTITIES:]
             if len(self._unanswered) > MOST_UNRESOLVED:
                 del self._unanswered[next(iter(self._unanswered))]
 

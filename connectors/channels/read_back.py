@@ -182,8 +182,9 @@ class ReadBack:
         return True
 
     def disown(self, partition: int) -> None:
-        """Another process tells this partition now."""
+        """Another process tells this partition now, and says what is in doubt."""
         self.doubts.disown(partition)
+        self._resolved = [one for one in self._resolved if one.partition != partition]
 
     def _again(self, most: int) -> list[Waiting]:
         found = [one for one in self.doubts.overtaken() if self._is_newest(one)]

@@ -50,6 +50,12 @@ def test_an_attempt_is_unresolved_until_a_row_says_that_it_is_over() -> None:
     assert of(row(2), attempts=(*attempts, row(2), again)).unresolved() == [Unresolved([again], row(2))]
 
 
+def test_that_attempts_are_over_says_nothing_of_later_ones_however_late_it_is_written() -> None:
+    earlier, later = row(1, "UNKNOWN", at=100), row(3, "UNKNOWN", at=300)
+    over = row(2, at=200)
+    assert of(row(2), attempts=(earlier, later, over)).unresolved() == [Unresolved([later], row(2))]
+
+
 def test_attempts_of_long_ago_are_left_out() -> None:
     assert of(row(2), attempts=(row(1, "UNKNOWN", at=49),)).unresolved() == []
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from connectors.channels.base import Outcome
+from connectors.channels.backlog import Waiting
+from connectors.channels.base import Outcome, Result
 from connectors.channels.doubts import Doubts
 from connectors.channels.rate import TokenBucket
 from connectors.channels.read_back import ReadTallies
@@ -268,9 +269,24 @@ async def test_a_doubt_there_is_no_room_for_is_counted() -> None:
     assert in_doubt(life) == 1
 
 
+def accepted_by(publish_seq: int) -> Result:
+    return Result("L-1", publish_seq, TAKEN)
+
+
 def words(life: Lifetime) -> list[tuple[int, str]]:
     """What was written down about attempts."""
     return [(row.publish_seq, row.outcome) for row, is_attempt in life.journal.rows if is_attempt]
+
+
+async def about_to_tell_again(channel: Readable) -> tuple[Lifetime, asyncio.Task[bool], asyncio.Event]:
+    """A life that tells again what was overtaken, once that is durable."""
+    life, durable = await doubtful(channel), asyncio.Event()
+    await life.delivery.attempt()
+    channel.sent.clear()
+    life.journal.holds = durable
+    telling = asyncio.create_task(life.delivery.attempt())
+    await asyncio.sleep(0)
+    return life, telling, durable
 
 
 async def test_what_had_no_answer_is_written_down_and_that_it_is_over_when_it_was_read() -> None:
@@ -284,14 +300,9 @@ async def test_what_had_no_answer_is_written_down_and_that_it_is_over_when_it_wa
 
 async def test_what_is_told_again_is_written_down_before_the_call_because_its_offset_is_committed() -> None:
     channel = Readable(SILENT, shows=9)
-    life = await doubtful(channel)
-    await life.delivery.attempt()
-    channel.sent.clear()
-    life.journal.holds = asyncio.Event()
-    telling = asyncio.create_task(life.delivery.attempt())
-    await asyncio.sleep(0)
+    life, telling, durable = await about_to_tell_again(channel)
     assert channel.sent == []
-    life.journal.holds.set()
+    durable.set()
     await telling
     assert channel.sent == [["L-1"]]
     assert words(life) == [(1, "UNKNOWN"), (2, "UNKNOWN"), (2, "ACCEPTED")]
@@ -300,20 +311,26 @@ async def test_what_is_told_again_is_written_down_before_the_call_because_its_of
 @pytest.mark.parametrize("gone", ["the partition", "the membership"])
 async def test_what_was_lost_while_it_was_written_down_is_not_told_again(gone: str) -> None:
     channel = Readable(SILENT, shows=9)
-    life = await doubtful(channel)
-    await life.delivery.attempt()
-    channel.sent.clear()
-    life.journal.holds = asyncio.Event()
-    telling = asyncio.create_task(life.delivery.attempt())
-    await asyncio.sleep(0)
+    life, telling, durable = await about_to_tell_again(channel)
     if gone == "the partition":
         life.backlog.disown(PARTITION)
     else:
         life.delivery.may_call = lambda: False
-    life.journal.holds.set()
+    durable.set()
     await telling
     assert channel.sent == []
     assert len(life.journal.answers) == 1
+
+
+async def test_a_partition_that_went_is_not_said_to_be_in_no_doubt() -> None:
+    life = await doubtful(Readable(SILENT))
+    back = life.delivery.read_back
+    assert back is not None
+    life.clock.advance(SETTLE_S)
+    back.noted(Waiting(PARTITION, 2, update("L-1", 3, 4), "P2", 0, began_at=life.clock.now_s), accepted_by(3), 0.0)
+    back.disown(PARTITION)
+    await back.settling([], life.clock.wall(), life.clock.now_s)
+    assert words(life) == [(1, "UNKNOWN")]
 
 
 async def test_what_is_refused_since_does_not_end_the_doubt_about_what_was_accepted() -> None:
