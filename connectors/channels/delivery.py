@@ -208,10 +208,11 @@ class Delivery:
             self.breaker = breaker  # no call was made: a probe is still to be made
         alone = len(batch) == 1 and results[0].outcome is Outcome.SPLIT
         judged = [judged_alone(batch[0], results[0], self._taken)] if alone else results
+        now = self.wall_clock()
         settled: list[tuple[Waiting, Acknowledgement]] = []
         for one, result in await self._noted(list(zip(batch, judged, strict=True))):
             if self._is_final(one, result):
-                settled.append((one, as_answered(one, result, self.wall_clock())))
+                settled.append((one, as_answered(one, result, now)))
             elif alone:
                 self.backlog.set_aside(one)
             else:
