@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from connectors.channels.base import REASON_CHARS, Outcome, Result
+from connectors.channels.base import REASON_CHARS, ChannelSink, Outcome, Result
 from connectors.channels.latest import Standing
 from connectors.channels.read_back import ReadTallies
 from connectors.channels.reading import ReadsBack, Unread
@@ -197,6 +197,15 @@ class SinkConformance:
 
     # -- read back
 
+    async def told_past_a_late_call(self, bench: Bench, sink: ChannelSink) -> Lifetime:
+        """A life in which 9 had no answer, and then 4 was accepted."""
+        life = Lifetime(sink, Journal(), bench.clock)
+        life.arrive(bench.update(1, 1, 9))
+        await life.delivery.attempt()
+        life.arrive(bench.update(1, 2, 4))
+        await life.deliver()
+        return life
+
     async def test_a_sink_reads_back_exactly_when_its_channel_needs_it(self, bench: Bench) -> None:
         async with bench.sink() as sink:
             assert isinstance(sink, ReadsBack) == (Ability.READ_BACK not in bench.not_applicable)
@@ -205,11 +214,7 @@ class SinkConformance:
         bench.needs(Ability.READ_BACK)
         bench.delay(1)
         async with bench.sink() as sink:
-            life = Lifetime(sink, Journal(), bench.clock)
-            life.arrive(bench.update(1, 1, 9))
-            await life.delivery.attempt()
-            life.arrive(bench.update(1, 2, 4))
-            await life.deliver()
+            life = await self.told_past_a_late_call(bench, sink)
             assert bench.shown() == {bench.listing(1): 4}
             await bench.come_through()
             assert bench.shown() == {bench.listing(1): 9}
@@ -227,11 +232,7 @@ class SinkConformance:
         bench.needs(Ability.READ_BACK)
         bench.delay_behind_gateway(1)
         async with bench.sink() as sink:
-            life = Lifetime(sink, Journal(), bench.clock)
-            life.arrive(bench.update(1, 1, 9))
-            await life.delivery.attempt()
-            life.arrive(bench.update(1, 2, 4))
-            await life.deliver()
+            life = await self.told_past_a_late_call(bench, sink)
             await bench.come_through()
             assert bench.shown() == {bench.listing(1): 9}
             await life.resolve()
@@ -268,11 +269,7 @@ class SinkConformance:
         bench.needs(Ability.READ_BACK)
         bench.delay(1)
         async with bench.sink() as sink:
-            life = Lifetime(sink, Journal(), bench.clock)
-            life.arrive(bench.update(1, 1, 9))
-            await life.delivery.attempt()
-            life.arrive(bench.update(1, 2, 4))
-            await life.deliver()
+            life = await self.told_past_a_late_call(bench, sink)
             await life.resolve()
             assert life.delivery.read_back is not None
             assert life.delivery.read_back.tallies == ReadTallies(as_told=1)
