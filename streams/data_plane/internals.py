@@ -55,6 +55,7 @@ INTERNALS = (
     Internal("faust.transport.producer", "Producer.send", None, "refused"),
     Internal("faust.transport.producer", "Producer.send_soon", ("fut",), "refused"),
     Internal("faust.transport.producer", "ProducerBuffer.wait_until_ebb", (), "asked by the conductor"),
+    Internal("faust.transport.conductor", "ConductorCompiler.build", None, "it waits for the flow only"),
     Internal("faust.streams", "Stream.__aiter__", (), "acknowledge only what was applied"),
     Internal("faust.streams", "Stream._channel_stop_iteration", ("channel",), "end of a stream"),
     Internal("faust.tables.base", "Collection._changelog_topic_name", (), "literal changelog names"),
