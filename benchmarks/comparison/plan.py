@@ -65,7 +65,7 @@ def of_atstream(runs: int, events: int | None = None) -> Section:
         "100,000 SKUs": Terms(most, 100_000),
         "1,000,000 SKUs": Terms(most // 2, 1_000_000),  # half the input: those that are met have a history first
     }
-    for records, batch in ((1_000, 250), (20_000, 4_000)):
+    for records, batch in ((1_000, 250), (20_000, 1_000)):
         plane = {"epoch_max_records": records, "batch_max_records": batch}
         terms[f"epochs of {records:,}, batches of {batch:,} records"] = Terms(most, KEYS, plane=plane)
     cases = tuple(Case(ATSTREAM, name, ATSTREAM, each) for name, each in terms.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Collection, Mapping
 
 from faust.types import TP
 
@@ -17,8 +18,10 @@ _AHEAD = 2
 class Backlog:
     """Holds what was fetched by partition, and hands it out by priority, at most two batches an agent at a time.
 
-    A topic's partition that was chosen goes on for a run of ``run_max_records``, as far as so many wait: an epoch
-    then holds more events of fewer keys, and costs less. Event loop only. Memory is bounded by whoever fetches.
+    A topic's partition that was chosen goes on for a run, as far as so many records wait: an epoch then holds more
+    events of fewer keys, and costs less. A run is ``run_min_records`` long, and up to ``run_max_records`` while every
+    other partition that waits has more to do than the run has taken; one that has less comes next, so that nobody who
+    could be done soon waits for long. Event loop only. Memory is bounded by whoever fetches.
     """
 
     def __init__(self, settings: PlaneSettings) -> None:
@@ -27,7 +30,7 @@ class Backlog:
         self._passed_over: Counter[TP] = Counter()
         self._out: Counter[str] = Counter()
         self._runs: dict[str, tuple[TP, int]] = {}
-        """By topic the partition that is handed out, and how many more of its records may follow."""
+        """By topic the partition that is handed out, and how many of its records were in this run."""
         self.records = 0
 
     def clear(self) -> None:
@@ -55,11 +58,11 @@ class Backlog:
         for topic, queues in self._queues.items():
             if self._out[topic] >= _AHEAD:
                 continue
-            running = self._running(topic)
+            among = self._candidates(topic, queues)
             for tp, queue in queues.items():
                 if isinstance(queue[0], End):
                     return self._take(tp)
-                if running is None or tp == running:
+                if tp in among:
                     ready.append((tp, queue[0].standing(self._passed_over[tp])))
         if not ready:
             return None
@@ -68,10 +71,15 @@ class Backlog:
             self._passed_over[tp] = 0 if index == chosen else self._passed_over[tp] + 1
         return self._take(ready[chosen][0])
 
-    def _running(self, topic: str) -> TP | None:
-        """The partition of a topic whose run goes on, if any."""
-        tp, left = self._runs.get(topic, (None, 0))
-        return tp if tp in self._queues[topic] and left > 0 else None
+    def _candidates(self, topic: str, queues: Mapping[TP, deque[Fetched]]) -> Collection[TP]:
+        """The partitions of a topic one of which may be next: that of the run, or who may come after it."""
+        running, taken = self._runs.get(topic, (None, 0))
+        if running is None or running not in queues or taken >= self._settings.run_max_records:
+            return queues
+        if taken < self._settings.run_min_records:
+            return [running]
+        soon_done = [tp for tp, queue in queues.items() if tp != running and _to_do(queue[0]) <= taken]
+        return soon_done or [running]
 
     def _take(self, tp: TP) -> Fetched:
         queues = self._queues[tp.topic]
@@ -81,8 +89,9 @@ class Backlog:
             self.records -= len(taken)
             self._join(taken, queue)
             self._out[tp.topic] += 1
-            left = self._runs[tp.topic][1] if self._running(tp.topic) == tp else self._settings.run_max_records
-            self._runs[tp.topic] = tp, left - len(taken)
+            running, before = self._runs.get(tp.topic, (None, 0))
+            goes_on = running == tp and before < self._settings.run_max_records
+            self._runs[tp.topic] = tp, (before if goes_on else 0) + len(taken)
         if not queue:
             del queues[tp]
         return taken
@@ -99,3 +108,8 @@ class Backlog:
             queue.popleft()
             self.records -= len(later)
             batch.join(later)
+
+
+def _to_do(first: Fetched) -> int:
+    """Records of a partition from the first that waits to the end of its log."""
+    return len(first) + first.behind if isinstance(first, Batch) else 0

@@ -153,7 +153,7 @@ class Epochs:
             return
         async with self._turns.collecting():
             # Of one instant: until the turn ends nobody applies anything.
-            offsets = self._ledger.committable()
+            applied, offsets = self._ledger.applied, self._ledger.committable()
             written = await self._hand_over(self._state.collect(clock.now_us()))
         collected = time.monotonic()
         if written:
@@ -164,7 +164,7 @@ class Epochs:
             self._stats.committed(time.monotonic() - acknowledged)
         if written or offsets:
             ended = time.monotonic()
-            self._pace.answered_within(ended - collected)
+            self._pace.answered_within(ended - collected, applied.records)
             self._stats.epoch_done(written, collected - began, acknowledged - collected, ended - acknowledged)
 
     async def _conclude(self) -> None:
@@ -226,7 +226,7 @@ class Epochs:
                 pause_s = min(_TICK_S, self._until_wake(now))
             else:  # whatever the state waits for will be in the epoch that comes anyway
                 pause_s = self._pace.pause_s(
-                    now - since, now - self._began_at, self._ledger.records_applied, self._waiting()
+                    now - since, now - self._began_at, self._ledger.applied, self._waiting()
                 )
             if pause_s <= 0:
                 return

@@ -5,10 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from faust.types import TP
 
 from streams.data_plane.batch import Batch
+
+
+class Applied(NamedTuple):
+    """Records that were applied since the last epoch, and their size in bytes as they were fetched."""
+
+    records: int
+    size: int
+
+
+_NOTHING = Applied(0, 0)
 
 
 class _Partition:
@@ -31,7 +42,7 @@ class Ledger:
     def __init__(self) -> None:
         self.token = 0
         self.records_open = 0
-        self.records_applied = 0
+        self.applied = _NOTHING
         self._partitions: dict[TP, _Partition] = {}
         self._busy = 0
         self._idle = asyncio.Event()
@@ -50,7 +61,8 @@ class Ledger:
         self.token += 1
         self._giving_up.set()
         self._partitions = {}
-        self.records_open = self.records_applied = 0
+        self.records_open = 0
+        self.applied = _NOTHING
 
     def expected(self, tp: TP) -> int | None:
         """Next offset expected from the broker, None if there was no committed offset."""
@@ -92,7 +104,7 @@ class Ledger:
             return False
         batch.done = True
         self.records_open -= len(batch)
-        self.records_applied += len(batch)
+        self.applied = Applied(self.applied.records + len(batch), self.applied.size + batch.size)
         partition = self._partitions[batch.tp]
         while partition.open and partition.open[0].done:
             partition.applied = partition.open.popleft().next
@@ -101,8 +113,8 @@ class Ledger:
         return True
 
     def committable(self) -> dict[TP, int]:
-        """Offsets beyond the committed ones up to which everything was applied; starts a new count of records."""
-        self.records_applied = 0
+        """Offsets beyond the committed ones up to which everything was applied; starts a new count of what was."""
+        self.applied = _NOTHING
         return {
             tp: partition.applied
             for tp, partition in self._partitions.items()

@@ -29,16 +29,18 @@ class PlaneSettings:
 
     epoch_min_s: float = 0.01
     epoch_max_s: float = 0.5
-    epoch_max_records: int = 20_000
-    run_max_records: int = 10_000
+    epoch_max_records: int = 100_000
+    epoch_max_bytes: int = 128_000_000
+    run_min_records: int = 10_000
+    run_max_records: int = 100_000
 
     batch_max_records: int = 1_000
     batch_max_bytes: int = 1_000_000
-    partition_max_bytes: int = 8_000_000
-    buffered_max_bytes: int = 64_000_000
+    partition_max_bytes: int = 16_000_000
+    buffered_max_bytes: int = 128_000_000
     fetch_ahead_max_kbytes: int = 8_192
     prefetch_max_kbytes: int = 32_768
-    produce_queue_max_messages: int = 100_000
+    produce_queue_max_messages: int = 250_000
     produce_queue_max_kbytes: int = 131_072
     recovery_batch_records: int = 2_500
 

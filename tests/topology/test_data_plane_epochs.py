@@ -317,13 +317,13 @@ class Slow(Bench):
 async def test_the_next_epoch_does_not_wait_longer_because_much_was_collected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bench, answered = Slow(), list[float]()
+    bench, answered = Slow(), list[tuple[float, int]]()
     monkeypatch.setattr(epoch, "time", SimpleNamespace(monotonic=lambda: bench.seconds))
-    monkeypatch.setattr(bench.epochs._pace, "answered_within", answered.append)
+    monkeypatch.setattr(bench.epochs._pace, "answered_within", lambda *told: answered.append(told))
     bench.epochs.open()
     bench.apply(0, 4)
     await bench.epochs.flush()
-    assert answered == [3]
+    assert answered == [(3, 5)]
 
 
 async def test_under_load_many_batches_share_an_epoch() -> None:

@@ -20,11 +20,13 @@ from streams.data_plane.batch import Batch, End, Record
 from streams.data_plane.garbage import Tenure
 from streams.data_plane.lanes import Lanes
 from streams.data_plane.liveness import LoopDelay
+from streams.data_plane.ledger import Applied
 from streams.data_plane.pace import Pace
 from streams.data_plane.priority import PATIENCE, Standing, next_turn
 from streams.data_plane.settings import PlaneSettings
 from streams.data_plane.turns import Turns
 
+ONE = Applied(1, 100)
 SETTINGS = PlaneSettings(app_id="x", bootstrap_servers="b", batch_max_records=10, urgent=frozenset({"acks"}))
 
 
@@ -113,7 +115,7 @@ def test_the_partition_with_the_oldest_record_is_delivered_first_and_each_in_its
 
 
 def test_a_partition_goes_on_for_a_run_and_then_the_oldest_comes_next() -> None:
-    backlog = Backlog(replace(SETTINGS, run_max_records=20))
+    backlog = Backlog(replace(SETTINGS, run_min_records=20, run_max_records=20))
     for start in range(0, 50, 10):
         backlog.add(fetched("a", 0, start, start + 9, 1_000 + start))
         backlog.add(fetched("a", 1, start, start + 9, 1_001 + start))
@@ -121,6 +123,31 @@ def test_a_partition_goes_on_for_a_run_and_then_the_oldest_comes_next() -> None:
     assert order == [
         (0, 0), (0, 10), (1, 0), (1, 10), (0, 20), (0, 30), (1, 20), (1, 30), (0, 40), (1, 40),
     ]  # fmt: skip
+
+
+def of(topic: str, partition: int, first: int, at_ms: int, behind: int) -> Batch:
+    batch = fetched(topic, partition, first, first + 9, at_ms)
+    batch.behind = behind
+    return batch
+
+
+def test_a_run_grows_with_what_the_other_partitions_have_to_do() -> None:
+    backlog = Backlog(replace(SETTINGS, run_min_records=20, run_max_records=40))
+    for start in range(0, 80, 10):
+        backlog.add(of("a", 0, start, 1_000, 70 - start))
+        backlog.add(of("a", 1, start, 2_000, 70 - start))
+    assert [part.tp.partition for part in drained(backlog)] == [0] * 8 + [1] * 8, "the oldest: two runs, then two"
+
+
+def test_a_run_is_short_while_somebody_waits_who_has_little_to_do() -> None:
+    backlog = Backlog(replace(SETTINGS, run_min_records=20, run_max_records=1_000))
+    for start in range(0, 80, 10):
+        backlog.add(of("a", 0, start, 1_000, 70 - start))
+    delivered = drained(backlog)
+    order = [next(delivered).tp.partition for _ in range(3)]
+    backlog.add(of("a", 1, 0, 500, 25))
+    order += [part.tp.partition for part in delivered]
+    assert order == [0, 0, 0, 0, 1, 0, 0, 0, 0], "40 of the run were taken when 35 were waiting beside it"
 
 
 def test_a_run_ends_when_nothing_of_the_partition_waits_and_does_not_keep_urgent_records_waiting() -> None:
@@ -292,31 +319,60 @@ async def test_a_batch_without_a_worker_needs_no_turn() -> None:
 
 
 def test_an_idle_worker_begins_an_epoch_at_once() -> None:
-    assert Pace(SETTINGS).pause_s(gathering_s=0, since_epoch_s=60, applied=1, waiting=0) == 0
+    assert Pace(SETTINGS).pause_s(gathering_s=0, since_epoch_s=60, applied=ONE, waiting=0) == 0
 
 
 def test_a_trickle_leaves_time_between_epochs() -> None:
     pace = Pace(SETTINGS)
-    assert pace.pause_s(0, 0.004, 1, 0) == pytest.approx(SETTINGS.epoch_min_s - 0.004)
-    pace.answered_within(0.05)
-    pace.answered_within(0.05)
-    assert pace.pause_s(0, 0.06, 1, 0) == pytest.approx(0.04)
-    pace.answered_within(60)
-    assert pace.pause_s(0, 0.06, 1, 0) == pytest.approx(0.04), "one slow answer is not how it usually is"
-    pace.answered_within(60)
-    assert pace.pause_s(0, 0, 1, 0) == SETTINGS.epoch_max_s
+    assert pace.pause_s(0, 0.004, ONE, 0) == pytest.approx(SETTINGS.epoch_min_s - 0.004)
+    pace.answered_within(0.05, 1)
+    pace.answered_within(0.05, 1)
+    assert pace.pause_s(0, 0.06, ONE, 0) == pytest.approx(0.04)
+    pace.answered_within(60, 1)
+    assert pace.pause_s(0, 0.06, ONE, 0) == pytest.approx(0.04), "one slow answer is not how it usually is"
+    pace.answered_within(60, 1)
+    assert pace.pause_s(0, 0, ONE, 0) == SETTINGS.epoch_max_s
 
 
 def test_under_load_an_epoch_gathers_up_to_a_time_or_a_number() -> None:
-    pace, many = Pace(SETTINGS), SETTINGS.epoch_max_records
-    assert pace.pause_s(0.1, 60, 100, many) == pytest.approx(SETTINGS.epoch_max_s - 0.1)
-    assert pace.pause_s(SETTINGS.epoch_max_s, 60, 100, many) == 0
-    assert pace.pause_s(0.1, 60, SETTINGS.epoch_max_records, many) == 0
+    pace, many, some = Pace(SETTINGS), SETTINGS.epoch_max_records, Applied(100, 10_000)
+    assert pace.pause_s(0.1, 60, some, many) == pytest.approx(SETTINGS.epoch_max_s - 0.1)
+    assert pace.pause_s(SETTINGS.epoch_max_s, 60, some, many) == 0
+    assert pace.pause_s(0.1, 60, Applied(SETTINGS.epoch_max_records, 1), many) == 0
+    assert pace.pause_s(0.1, 60, Applied(100, SETTINGS.epoch_max_bytes), many) == 0
+
+
+def most_records(pace: Pace) -> int:
+    """How many records an epoch may hold, by asking."""
+    least, most = 0, SETTINGS.epoch_max_records
+    while least < most:
+        middle = (least + most) // 2
+        if pace.pause_s(0, 60, Applied(middle, 0), SETTINGS.epoch_max_records):
+            least = middle + 1
+        else:
+            most = middle
+    return least
+
+
+def test_an_epoch_holds_more_as_long_as_the_broker_answers_soon_and_half_when_it_was_late() -> None:
+    pace, first = Pace(SETTINGS), 20_000
+    assert most_records(pace) == first
+    pace.answered_within(0.01, 10)
+    assert most_records(pace) == first, "a small one that was answered says nothing of a large one"
+    for records in (20_000, 40_000, 80_000, 100_000):
+        pace.answered_within(0.5, records)
+    assert most_records(pace) == SETTINGS.epoch_max_records
+    late_s = SETTINGS.message_timeout_s / 2
+    pace.answered_within(late_s, 60_000)
+    assert most_records(pace) == 30_000
+    for _ in range(10):
+        pace.answered_within(late_s, 30_000)
+    assert most_records(pace) == 1_000
 
 
 def test_the_time_it_gathers_grows_with_what_waits() -> None:
     pace, most = Pace(SETTINGS), SETTINGS.epoch_max_records // 4
-    pauses = [pace.pause_s(0, 60, 100, waiting) for waiting in (0, most // 100, most // 2, most, 10 * most)]
+    pauses = [pace.pause_s(0, 60, ONE, waiting) for waiting in (0, most // 100, most // 2, most, 10 * most)]
     assert pauses == pytest.approx([SETTINGS.epoch_max_s * share for share in (0, 0.01, 0.5, 1, 1)])
 
 
