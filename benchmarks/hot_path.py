@@ -178,7 +178,6 @@ class Looks:
     """Looks for cyclic garbage as a worker does (``streams.data_plane.garbage``), without its event loop."""
 
     def __init__(self, setting: str) -> None:
-        self._number = 0
         self._at = process_time()
         self._tenure = setting == "worker"
         gc.unfreeze()
@@ -191,9 +190,9 @@ class Looks:
 
     def look(self) -> None:
         """Look, if it is time."""
-        if self._tenure and process_time() - self._at > 0.05:
-            self._number += 1
-            gc.collect(int(self._number % 5 == 0))
+        if self._tenure and process_time() - self._at > 0.1:
+            gc.collect(0)
+            gc.freeze()
             self._at = process_time()
 
 

@@ -18,10 +18,10 @@ _AHEAD = 2
 class Backlog:
     """Holds what was fetched by partition, and hands it out by priority, at most two batches an agent at a time.
 
-    A topic's partition that was chosen goes on for a run, as far as so many records wait: an epoch then holds more
-    events of fewer keys, and costs less. A run is ``run_min_records`` long, and up to ``run_max_records`` while every
-    other partition that waits has more to do than the run has taken; one that has less comes next, so that nobody who
-    could be done soon waits for long. Event loop only. Memory is bounded by whoever fetches.
+    A topic's partition that was chosen goes on for a run, as far as so many records wait: an epoch then holds
+    more events of fewer keys, and costs less. A run is ``run_min_records`` long, and up to ``run_max_records``
+    while every other partition that waits has more to do than the run has taken; one that has less comes next, so
+    that nobody who could be done soon waits for long. Event loop only. Memory is bounded by whoever fetches.
     """
 
     def __init__(self, settings: PlaneSettings) -> None:

@@ -25,8 +25,8 @@ class Pace:
     ``epoch_max_records`` or ``epoch_max_bytes``, because one row and one output a key and epoch are what makes a
     backlog cheap; a few that wait are a moment of light load and delay nobody.
 
-    A slow broker must not be given more than it can acknowledge before records expire: what an epoch may hold begins
-    small, doubles when that much was answered soon, and is halved when an answer came late.
+    A slow broker must not be given more than it can acknowledge before records expire: what an epoch may hold
+    begins small, doubles when that much was answered soon, and is halved when an answer came late.
     """
 
     def __init__(self, settings: PlaneSettings) -> None:

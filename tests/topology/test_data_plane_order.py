@@ -19,8 +19,8 @@ from streams.data_plane.backlog import Backlog
 from streams.data_plane.batch import Batch, End, Record
 from streams.data_plane.garbage import Tenure
 from streams.data_plane.lanes import Lanes
-from streams.data_plane.liveness import LoopDelay
 from streams.data_plane.ledger import Applied
+from streams.data_plane.liveness import LoopDelay
 from streams.data_plane.pace import Pace
 from streams.data_plane.priority import PATIENCE, Standing, next_turn
 from streams.data_plane.settings import PlaneSettings
