@@ -11,6 +11,8 @@ from domain.numbers import Finding, LocationNumbers, Variance
 from domain.policy import LocationPolicy
 
 BEGINNING: Micros = -(2**63)
+BEFORE_BEGINNING: Micros = BEGINNING - 1
+END: Micros = 2**63
 
 
 class BucketStock:
@@ -20,7 +22,17 @@ class BucketStock:
     held only against what happened since the last ones.
     """
 
-    __slots__ = ("after", "balances", "between", "evidence", "horizon", "recent", "settled", "uncertain")
+    __slots__ = (
+        "after",
+        "balances",
+        "between",
+        "doubtless_after",
+        "evidence",
+        "horizon",
+        "recent",
+        "settled",
+        "uncertain",
+    )
 
     def __init__(self) -> None:
         self.balances: tuple[Balance, ...] = ()
@@ -29,6 +41,8 @@ class BucketStock:
         self.settled: dict[tuple[str, ...], Move] = {}
         self.horizon = BEGINNING
         """Movements posted before this are in every kept balance, and no clock doubts it."""
+        self.doubtless_after = BEFORE_BEGINNING
+        """Movements posted after this happened since the newest balance, beyond doubt."""
         self.after = 0
         """Units moved since the newest balance (semantics: sum of M not included in B)."""
         self.uncertain = 0
@@ -48,6 +62,7 @@ class BucketStock:
             self.recent.update(self.settled)
             self.settled.clear()
         self.horizon = horizon
+        self.doubtless_after = _doubtless_after(evidence[0]) if evidence else BEFORE_BEGINNING
         self.after = self.uncertain = self.between = 0
         for name, move in list(self.recent.items()):
             if move.posted_at < horizon:
@@ -57,7 +72,11 @@ class BucketStock:
 
     def add(self, name: tuple[str, ...], move: Move) -> None:
         """Count a movement."""
-        if move.posted_at < self.horizon:
+        posted_at = move.posted_at
+        if posted_at > self.doubtless_after:  # nearly every event
+            self.recent[name] = move
+            self.after += move.delta
+        elif posted_at < self.horizon:
             self.settled[name] = move
         else:
             self.recent[name] = move
@@ -72,15 +91,11 @@ class BucketStock:
             self._weigh(move, -1)
 
     def _weigh(self, move: Move, sign: int) -> None:
+        if move.posted_at > self.doubtless_after:
+            self.after += sign * move.delta
+            return
         evidence = self.evidence
-        if not evidence:
-            self.after += sign * move.delta
-            return
         newest = evidence[0]
-        if newest.listed is None and move.posted_at > newest.as_of + newest.clock_skew:
-            # The usual case, decided at once: it happened after the newest balance, beyond doubt.
-            self.after += sign * move.delta
-            return
         if ambiguous(move, newest):
             self.uncertain += sign * abs(move.delta)
         self.after += sign * after(move, newest)
@@ -90,6 +105,10 @@ class BucketStock:
 
 def _settled_before(evidence: Evidence) -> Micros:
     return evidence.horizon if evidence.listed is not None else evidence.as_of - evidence.clock_skew
+
+
+def _doubtless_after(newest: Evidence) -> Micros:
+    return END if newest.listed is not None else newest.as_of + newest.clock_skew
 
 
 class Answer(NamedTuple):

@@ -22,7 +22,7 @@ from domain.facts import (
     ReturnReceived,
     Shipment,
 )
-from domain.lines import consumed, demand_of, last_shipment, line_of, may_be_odd, oddity, open_quantity
+from domain.lines import consumed, demand_of, last_shipment, line_of, may_be_odd, oddity, open_quantity, served
 from domain.movements import evidence_of
 from domain.net_orders import NetOrders
 from domain.places import BEGINNING, Place
@@ -177,7 +177,7 @@ class Tally(Sums):
         current, first, shipped, short, shipments = demand_of(before)
         total = shipped + fact.quantity
         if current is not None:
-            change = open_quantity(current, total, short or fact.final) - open_quantity(current, shipped, short)
+            change = served(current, shipped, short, fact.quantity, fact.final)
             if change and current.location == fact.location:
                 place.reserved += change
             elif change and current.location is not None:
@@ -207,7 +207,7 @@ class Tally(Sums):
                 orders.enter(unit, line_of(group))
 
     def _shipment(self, fact: Shipment, sign: int) -> Place:
-        name = ("shipment", *fact[:3])
+        name = _SHIPMENT + fact[:3]
         place = self.mention(fact.location, sign)
         if sign > 0:
             place.sellable.add(name, self.documents.shipment(fact))
@@ -276,6 +276,9 @@ class Tally(Sums):
         for location, bucket, name, move in self.documents.legs(group):
             self.move(location, bucket, name, move if sign > 0 else None)
 
+
+_SHIPMENT = ("shipment",)
+"""What the name of a shipment's movement begins with; its ids follow."""
 
 _NO_ORDERS: dict[str, NetOrders] = {}
 """Shared by all SKUs without balances net of open orders. Never written to."""

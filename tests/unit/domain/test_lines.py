@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from domain import findings
-from domain.lines import closed_at, consumed, demand_of, known_open, line_of, oddity, open_quantity, want
+from domain.facts import LineVersion
+from domain.lines import (
+    closed_at,
+    consumed,
+    demand_of,
+    known_open,
+    line_of,
+    oddity,
+    open_quantity,
+    served,
+    want,
+)
 from tests.builders import line, seconds, shipment
 
 
@@ -33,15 +46,31 @@ def test_more_shipped_than_wanted_leaves_nothing_open() -> None:
 def test_versions_are_read_by_number_however_they_arrived() -> None:
     versions = (line(5, version=3), line(7, version=1), line(6, version=2))
     assert [version.version for version in line_of(versions).versions] == [1, 2, 3]
-    assert demand_of(versions).current == line(5, version=3)
+    assert demand_of(versions)[0] == line(5, version=3)
 
 
 def test_demand_is_the_same_in_one_pass_as_from_the_sorted_line() -> None:
     facts = (shipment(2), line(5, at=14, version=2), line(7, version=1), shipment(1, final=True, shipment_id="S2"))
-    demand, sorted_line = demand_of(facts), line_of(facts)
-    assert demand.current == sorted_line.current
-    assert demand.released_at == sorted_line.versions[0].occurred_at
-    assert (demand.shipped, demand.short) == (sorted_line.shipped, sorted_line.closed_short)
+    sorted_line = line_of(facts)
+    assert demand_of(facts) == (
+        sorted_line.current,
+        sorted_line.versions[0].occurred_at,
+        sorted_line.shipped,
+        sorted_line.closed_short,
+        True,
+    )
+
+
+@pytest.mark.parametrize("version", [line(5), line(5, cancelled=2), line(5, state="CANCELLED")])
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("final", [False, True])
+def test_what_one_more_shipment_serves_is_the_difference_in_open_units(
+    version: LineVersion, short: bool, final: bool
+) -> None:
+    for shipped, units in product(range(8), range(8)):
+        before = open_quantity(version, shipped, short)
+        after = open_quantity(version, shipped + units, short or final)
+        assert served(version, shipped, short, units, final) == after - before
 
 
 def test_a_quota_is_used_by_what_was_shipped_of_a_cancelled_line() -> None:
