@@ -13,7 +13,7 @@ from schemas.codec import SchemaNotLoaded
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
-RECORDS_PER_TURN = 100
+RECORDS_PER_TURN = 200
 """Records taken before others get their turn: a few milliseconds."""
 
 
