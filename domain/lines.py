@@ -86,8 +86,8 @@ def consumed(current: LineVersion, shipped: int) -> int:
 
 Demand: TypeAlias = tuple[LineVersion | None, Micros, int, bool, bool]
 """What the sums need to know of a line: its current version, when its first known version occurred, the units
-shipped of it, whether it was closed short, and whether there are shipments. A plain tuple, which costs half as much as
-a named one to make and take apart.
+shipped of it, whether it was closed short, and whether there are shipments. A plain tuple costs half as much as a
+named one to make and take apart.
 """
 
 
