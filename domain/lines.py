@@ -73,7 +73,7 @@ def served(version: LineVersion, shipped: int, short: bool, units: int, final: b
     """What becomes of the open units when ``units`` more are shipped: not more than 0. Asked for every event."""
     if short or version.state != OPEN:
         return 0
-    left = version.quantity - version.cancelled_quantity - shipped
+    left = version.quantity - shipped - version.cancelled_quantity
     if left <= 0:
         return 0
     return -left if final or units > left else -units

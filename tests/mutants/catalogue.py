@@ -82,7 +82,31 @@ MUTANTS = (
         "        if horizon < self.horizon:\n",
         "        if False:\n",
     ),
+    Mutant(
+        "a movement at the edge of a clock's doubt is certain",
+        "places",
+        "        if posted_at > self.doubtless_after:",
+        "        if posted_at >= self.doubtless_after:",
+    ),
+    Mutant(
+        "the documents a balance lists are not asked",
+        "places",
+        "return END if newest.listed is not None else newest.as_of + newest.clock_skew",
+        "return newest.as_of + newest.clock_skew",
+    ),
     # Demand
+    Mutant(
+        "one shipment too large gives back more than was open",
+        "lines",
+        "return -left if final or units > left else -units",
+        "return -left if final else -units",
+    ),
+    Mutant(
+        "a final shipment gives back what it shipped only",
+        "lines",
+        "return -left if final or units > left else -units",
+        "return -left if units > left else -units",
+    ),
     Mutant(
         "reservations add up over versions",
         "tally",
