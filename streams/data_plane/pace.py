@@ -10,7 +10,7 @@ _BACKLOG = 0.25
 """The part of ``epoch_max_records`` that has to wait for an epoch to gather as long as it may."""
 _SLOW = 0.25
 """The part of ``message_timeout_s`` that an answer may take before epochs get smaller."""
-_FIRST_RECORDS = 20_000
+_FIRST_RECORDS = 5_000
 _LEAST_RECORDS = 1_000
 
 
