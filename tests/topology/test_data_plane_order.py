@@ -370,6 +370,17 @@ def test_an_epoch_holds_more_as_long_as_the_broker_answers_soon_and_half_when_it
     assert most_records(pace) == 1_000
 
 
+@pytest.mark.parametrize("records_per_s", [1_000, 3_000, 10_000, 50_000, 1_000_000])
+def test_no_broker_is_given_more_than_it_acknowledges_before_records_expire(records_per_s: int) -> None:
+    pace, answers, held = Pace(SETTINGS), list[float](), list[int]()
+    for _ in range(100):  # a backlog without end: every epoch holds as much as it may
+        held.append(most_records(pace))
+        answers.append(held[-1] / records_per_s)
+        pace.answered_within(answers[-1], held[-1])
+    assert max(answers) < SETTINGS.message_timeout_s
+    assert max(held[10:]) >= min(records_per_s, SETTINGS.epoch_max_records), "and a fast one is not held back"
+
+
 def test_the_time_it_gathers_grows_with_what_waits() -> None:
     pace, most = Pace(SETTINGS), SETTINGS.epoch_max_records // 4
     pauses = [pace.pause_s(0, 60, ONE, waiting) for waiting in (0, most // 100, most // 2, most, 10 * most)]
