@@ -13,6 +13,7 @@ from domain.policy import LocationPolicy
 BEGINNING: Micros = -(2**63)
 BEFORE_BEGINNING: Micros = BEGINNING - 1
 END: Micros = 2**63
+"""No time is before the first two or after this."""
 
 
 class BucketStock:
