@@ -18,8 +18,9 @@ class Tenure:
 
     The interpreter counts objects made less objects freed; where new ones replace old ones, as in our state, it
     begins late and then takes long. By the clock each look is at the work of 100 ms. What was in use during a look
-    and becomes garbage in a cycle later is never freed: measured, nothing or some 200 objects in half a minute under
-    load. A second look would cost as much again. While ``recovering()``, everything that is made comes to stay.
+    and becomes garbage in a cycle later is never freed: measured, nothing or some 200 objects in half a minute
+    under load. A second look would cost as much again. While ``recovering()``, everything that is made comes to
+    stay.
     """
 
     def __init__(self, recovering: Callable[[], bool]) -> None:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from domain.facts import Balance, Fact, LineVersion, Reservation, Shipment
+from domain.facts import Balance, Fact, LineVersion, Reservation, Shipment, fact_key
 from domain.listings import Listing
 from tables.facts import FactTable
 from tables.publications import channel_and_listing, listing_key, listing_of, listing_value
-from tables.rows import UnreadableRow, fact_of, row_key, row_value
+from tables.rows import UnreadableRow, fact_of, row_key, row_key_of, row_value
 
 BALANCE = Balance("A", "SELLABLE", "erp", 10, 1, 0, -5, "PHYSICAL", ("S1", "S2"), 11)
 LINE = LineVersion("O1", "1", 2, 0, 5, 1, "OPEN", None, None, "V1", None, "oms", 12)
@@ -19,6 +19,15 @@ def test_a_fact_survives_its_row(fact: Fact) -> None:
     found = fact_of(row_value(fact))
     assert found == fact
     assert type(found) is type(fact)
+
+
+@pytest.mark.parametrize("fact", [BALANCE, LINE, SHIPMENT, RESERVATION])
+def test_the_key_of_a_row_is_the_sku_and_the_business_key_of_the_fact(fact: Fact) -> None:
+    assert (
+        row_key("Ä1", fact)
+        == row_key_of("Ä1", fact_key(fact))
+        == b"\0".join(part.encode() for part in ("Ä1", *fact_key(fact)))
+    )
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b'["balance.2"]', b'["balance.1", 1]', b"\xff", b'[["x"]]'])
