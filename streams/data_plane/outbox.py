@@ -60,10 +60,14 @@ class Outbox:
         Raises ``Unavailable`` when a record is refused or the queue stays full, or ``Fenced``.
         """
         self._raise_errors()
-        for index, record in enumerate(records, 1):
-            while not self._took(record):
+        done = 0
+        while done < len(records):
+            some = records[done : done + _BREATH_EVERY]
+            taken = self._took(some)
+            done += taken
+            if taken < len(some):
                 await self._drained()
-            if index % _BREATH_EVERY == 0:
+            elif done < len(records):
                 await asyncio.sleep(0)
 
     async def acknowledged(self) -> None:
@@ -88,24 +92,27 @@ class Outbox:
         if error.fatal():
             self._errors.append(f"fatal: {error.str()}")
 
-    def _took(self, record: Produced) -> bool:
-        """Whether librdkafka had room for the record."""
+    def _took(self, records: Sequence[Produced]) -> int:
+        """How many of the records librdkafka had room for, from the first on."""
         if self._closed:
             raise PlaneFailure("the worker has failed and writes nothing any more")
-        topic, partition, key, value, headers, timestamp_ms = record
-        where = -1 if partition is None else partition
+        produce = self._producer.produce
+        taken, topic = 0, ""
         try:
-            if headers is None and not timestamp_ms:
-                # Nearly every record; by position it costs half as much.
-                self._producer.produce(topic, value, key, where)
-            else:
-                marks = cast("list[tuple[str, str | bytes | None]] | None", headers)
-                self._producer.produce(topic, value, key, where, headers=marks, timestamp=timestamp_ms or 0)
+            for topic, partition, key, value, headers, timestamp_ms in records:
+                where = -1 if partition is None else partition
+                if headers is None and not timestamp_ms:
+                    # Nearly every record; by position it costs half as much.
+                    produce(topic, value, key, where)
+                else:
+                    marks = cast("list[tuple[str, str | bytes | None]] | None", headers)
+                    produce(topic, value, key, where, headers=marks, timestamp=timestamp_ms or 0)
+                taken += 1
         except BufferError:
-            return False
+            return taken
         except confluent_kafka.KafkaException as error:
             raise Unavailable(f"{topic}: record refused: {error.args[0].str()}") from error
-        return True
+        return taken
 
     async def _drained(self) -> None:
         """Return when records left librdkafka's queue. What is in it expires, so this ends."""
