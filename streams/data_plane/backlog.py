@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from faust.types import TP
 
@@ -15,22 +17,32 @@ _AHEAD = 2
 """Batches an agent has at most: one in hand and one for when it comes back."""
 
 
+class _Run(NamedTuple):
+    """A partition that is handed out, how many records of it so far, and since when."""
+
+    tp: TP
+    taken: int
+    began_s: float
+
+
 class Backlog:
     """Holds what was fetched by partition, and hands it out by priority, at most two batches an agent at a time.
 
     A topic's partition that was chosen goes on for a run, as far as so many records wait: an epoch then holds
-    more events of fewer keys, and costs less. A run is ``run_min_records`` long, and up to ``run_max_records``
-    while every other partition that waits has more to do than the run has taken; one that has less comes next, so
-    that nobody who could be done soon waits for long. Event loop only. Memory is bounded by whoever fetches.
+    more events of fewer keys, and costs less. A run lasts ``run_max_s``, less where so many partitions wait that
+    going round would take longer than ``round_max_s``: all have to be seen to get on. After ``run_min_records``
+    another comes next that has less to do than the run has taken, so that nobody who could be done soon waits for
+    long. Event loop only. Memory is bounded by whoever fetches.
     """
 
-    def __init__(self, settings: PlaneSettings) -> None:
+    def __init__(self, settings: PlaneSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
         self._queues: dict[str, dict[TP, deque[Fetched]]] = {}
         self._passed_over: Counter[TP] = Counter()
         self._out: Counter[str] = Counter()
-        self._runs: dict[str, tuple[TP, int]] = {}
-        """By topic the partition that is handed out, and how many of its records were in this run."""
+        self._runs: dict[str, _Run] = {}
+        """The run of each topic."""
         self.records = 0
 
     def clear(self) -> None:
@@ -73,13 +85,18 @@ class Backlog:
 
     def _candidates(self, topic: str, queues: Mapping[TP, deque[Fetched]]) -> Collection[TP]:
         """The partitions of a topic one of which may be next: that of the run, or who may come after it."""
-        running, taken = self._runs.get(topic, (None, 0))
-        if running is None or running not in queues or taken >= self._settings.run_max_records:
+        run = self._runs.get(topic)
+        if run is None or run.tp not in queues or self._is_over(run, len(queues)):
             return queues
-        if taken < self._settings.run_min_records:
-            return [running]
-        soon_done = [tp for tp, queue in queues.items() if tp != running and _to_do(queue[0]) <= taken]
-        return soon_done or [running]
+        if run.taken < self._settings.run_min_records:
+            return [run.tp]
+        soon_done = [tp for tp, queue in queues.items() if tp != run.tp and _to_do(queue[0]) <= run.taken]
+        return soon_done or [run.tp]
+
+    def _is_over(self, run: _Run, waiting: int) -> bool:
+        """Whether a run of one of so many partitions that wait has had its time."""
+        settings = self._settings
+        return self._clock() - run.began_s >= min(settings.run_max_s, settings.round_max_s / waiting)
 
     def _take(self, tp: TP) -> Fetched:
         queues = self._queues[tp.topic]
@@ -89,9 +106,10 @@ class Backlog:
             self.records -= len(taken)
             self._join(taken, queue)
             self._out[tp.topic] += 1
-            running, before = self._runs.get(tp.topic, (None, 0))
-            goes_on = running == tp and before < self._settings.run_max_records
-            self._runs[tp.topic] = tp, (before if goes_on else 0) + len(taken)
+            run = self._runs.get(tp.topic)
+            if run is None or run.tp != tp or self._is_over(run, len(queues)):
+                run = _Run(tp, 0, self._clock())
+            self._runs[tp.topic] = run._replace(taken=run.taken + len(taken))
         if not queue:
             del queues[tp]
         return taken

@@ -32,7 +32,8 @@ class PlaneSettings:
     epoch_max_records: int = 100_000
     epoch_max_bytes: int = 128_000_000
     run_min_records: int = 10_000
-    run_max_records: int = 100_000
+    run_max_s: float = 0.5
+    round_max_s: float = 4.0
 
     batch_max_records: int = 1_000
     batch_max_bytes: int = 1_000_000
