@@ -81,10 +81,7 @@ class Sums:
 
     def mention(self, location: str, count: int) -> Place:
         """One fact more (or less) names the location."""
-        place = self.places.get(location)
-        if place is None:
-            place = self.place(location)
-        place.answer = None
+        place = self.place(location)
         known = place.mentions
         place.mentions = known + count
         if not known or not place.mentions:
