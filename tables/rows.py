@@ -71,12 +71,7 @@ class UnreadableRow(Exception):
 
 def row_key(sku: str, fact: Fact) -> bytes:
     """The changelog key of a fact of a SKU."""
-    kind = type(fact)
-    if kind is Shipment:  # written out for the two that are nearly all events
-        return f"{sku}\0shipment\0{fact[0]}\0{fact[1]}\0{fact[2]}".encode()
-    if kind is LineVersion:
-        return f"{sku}\0line\0{fact[0]}\0{fact[1]}\0{fact[2]}".encode()
-    return "\0".join((sku, *KEY_OF[kind](fact))).encode()
+    return "\0".join((sku, *KEY_OF[type(fact)](fact))).encode()
 
 
 def row_key_of(sku: str, key: FactKey) -> bytes:

@@ -11,7 +11,9 @@ _BACKLOG = 0.25
 _SLOW = 0.25
 """The part of ``message_timeout_s`` that an answer may take before epochs get smaller."""
 _FIRST_RECORDS = 5_000
+"""What an epoch may hold before anything is known of the broker's speed."""
 _LEAST_RECORDS = 1_000
+"""What it may always hold."""
 
 
 class Pace:
