@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from agents.fan_out import SLICE_UPDATES, FanOut
 from agents.listing_partition import ListingPartition
 from agents.ports import Outgoing, Ports
 from agents.sku_partition import Wanted
-from domain.facts import Micros
+from domain.facts import Acknowledgement, Micros
 from domain.listing_map import Listed, ListingName, Subscription, Supply
 from domain.listings import Listing
 from domain.policy import Policy
@@ -107,6 +107,19 @@ class ListingFanOut(FanOut):
                     own[channel] = units
             wanted = Wanted(sku, own, cause)
         super().want(partition, wanted, now)
+
+    def acknowledged(self, partition: int, answer: Acknowledgement, now: Micros) -> Sequence[Outgoing]:
+        """Take a channel's answer. It may be all we hear of what an earlier owner told and could not write down.
+
+        If that was 0, the listing may be supplied; if not, and it sells something else by now, it shows 0 first.
+        """
+        known = self._rows_of(answer.channel).get(answer.listing)
+        outgoing = super().acknowledged(partition, answer, now)
+        if known is None or answer.publish_seq > known.publish_seq:
+            name, here = (answer.channel, answer.listing), self._here.get(partition)
+            if here is not None and here.listing(name) is not None:
+                self._show(here, name, now)
+        return outgoing
 
     def tick(self, now: Micros) -> Iterator[list[Outgoing]]:
         """Updates that may go now, each with the row that remembers it, and supplies; in slices."""

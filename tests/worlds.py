@@ -239,3 +239,10 @@ def reservation(quantity: int, expires_at: str, sku: str = "SKU-1") -> dict[str,
     line = {"type": "reservation-changed", "event_id": "v1", "source": "shop", "sku": sku, "reservation_id": "V1"}
     line |= {"action": "REQUESTED", "quantity": quantity, "location": "A", "expires_at": expires_at}
     return {**line, "occurred_at": "2026-01-01T00:00:11Z"}
+
+
+def answer(update: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """The channel accepts an update."""
+    line = {name: update[name] for name in ("channel", "listing", "publish_seq", "quantity")}
+    line |= {"type": "channel-acks", "event_id": f"k{update['publish_seq']}", "outcome": "ACCEPTED"}
+    return {**line, "latency_ms": 1, "occurred_at": "2026-01-01T00:00:00Z", **fields}

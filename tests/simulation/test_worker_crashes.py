@@ -24,7 +24,7 @@ from schemas.topics import PUBLICATIONS_CHANGELOG
 from streams.worker.partitioning import partition_of_key
 from tables.full_syncs import FULL_SYNC_PREFIX, full_sync_channel, full_sync_of
 from tests.integration.worker.traffic import traffic
-from tests.worlds import PARTITIONS, T0, World, record_of
+from tests.worlds import PARTITIONS, T0, World, answer, record_of
 
 POLICY: dict[str, Any] = {
     "locations": {"A": {"safety_stock": {"units": 2}}},
@@ -73,9 +73,7 @@ class Channel:
         if update["publish_seq"] < self.shown.get(name, (0, 0))[0]:
             return None
         self.shown[name] = (update["publish_seq"], update["quantity"])
-        answer = {"type": "channel-acks", "event_id": f"k{update['publish_seq']}", "outcome": "ACCEPTED"}
-        answer |= {name: update[name] for name in ("channel", "listing", "publish_seq", "quantity")}
-        return {**answer, "latency_ms": 1, "occurred_at": "2026-01-01T00:00:00Z"}
+        return answer(update)
 
 
 class Run:
@@ -165,8 +163,8 @@ class Run:
                     self.answers.append(answer)
 
     def _answer(self) -> None:
-        for answer in self.answers:
-            self.world.consume(*record_of(answer), self.now)
+        for each in self.answers:
+            self.world.consume(*record_of(each), self.now)
         self.answers.clear()
 
     def lies(self) -> Iterator[str]:

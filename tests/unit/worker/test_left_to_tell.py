@@ -9,7 +9,7 @@ import pytest
 
 from domain.facts import SECOND
 from schemas.policies import policy_of
-from tests.worlds import T0, World, balance, release
+from tests.worlds import T0, World, answer, balance, release
 
 DEBOUNCED: dict[str, Any] = {
     "channels": {"web": {"mode": "SHARED", "publish": {"rise_debounce_s": 30, "resend_after_s": 0}}}
@@ -83,10 +83,8 @@ def test_an_answer_ends_all_doubt() -> None:
     world = World(DEBOUNCED)
     world.deliver(balance(10))
     [update] = world.told(world.log, "channel-updates.web")
-    answer: dict[str, Any] = {name: update[name] for name in ("channel", "listing", "publish_seq", "quantity")}
-    answer |= {"type": "channel-acks", "event_id": "k1", "outcome": "ACCEPTED", "latency_ms": 1}
     world.log = [row for row in world.log if row.key != b"\0told"]
-    world.deliver({**answer, "occurred_at": "2026-01-01T00:00:00Z"})
+    world.deliver(answer(update))
     world.log = [row for row in world.log if row.key != b"\0told"]
     assert waiting(world.successor()) == 0
 

@@ -11,7 +11,7 @@ from domain.prices import Price
 from streams.worker.partitioning import partition_of_key
 from tables.listing_rows import PRICE_PREFIX
 from tests.unit.worker.test_listings import POLICY, exchange, listing, settle
-from tests.worlds import PARTITIONS, World, balance
+from tests.worlds import PARTITIONS, World, answer, balance
 
 EURO = {"price": 1999, "currency": "EUR"}
 
@@ -27,9 +27,7 @@ def exposed(*statements: dict[str, Any], name: str = "B0C2") -> World:
 
 def accept(world: World, name: str) -> None:
     update = [each for each in world.told(world.log, "channel-updates.amazon") if each["listing"] == name][-1]
-    answer = {name: update[name] for name in ("channel", "listing", "publish_seq", "quantity")}
-    answer |= {"type": "channel-acks", "event_id": "k", "outcome": "ACCEPTED", "latency_ms": 1}
-    world.deliver({**answer, "occurred_at": "2026-01-01T00:00:00Z"})
+    world.deliver(answer(update))
 
 
 def totals(world: World) -> ExposureTotals:

@@ -10,7 +10,7 @@ import pytest
 from schemas.policies import policy_of
 from schemas.topics import LISTING_EXCHANGE, LISTINGS
 from streams.worker.partitioning import partition_of_key
-from tests.worlds import PARTITIONS, T0, Record, World, balance, record_of
+from tests.worlds import PARTITIONS, T0, Record, World, answer, balance, record_of
 
 POLICY: dict[str, Any] = {
     "channels": {
@@ -68,9 +68,7 @@ def test_packs_that_the_channel_took_too_many_of_are_exposed_with_their_units() 
     world = World(POLICY)
     settle(world, listing("B0C2", "SKU-1", pack_size=6), balance(20))
     (update,) = world.told(world.log, "channel-updates.amazon")[-1:]
-    answer = {name: update[name] for name in ("channel", "listing", "publish_seq", "quantity")}
-    answer |= {"type": "channel-acks", "event_id": "k", "outcome": "ACCEPTED", "latency_ms": 1}
-    world.deliver({**answer, "occurred_at": "2026-01-01T00:00:00Z"})
+    world.deliver(answer(update))
     settle(world, balance(7, as_of="2026-01-01T00:00:20Z"))
     totals = world.state.fan_out.watches["amazon"].exposure.totals()
     assert (totals.listings, totals.units) == (1, 12)

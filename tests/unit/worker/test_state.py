@@ -7,7 +7,7 @@ import pytest
 
 from domain.facts import SECOND
 from schemas.policies import policy_of
-from tests.worlds import T0, World, balance, record_of, release, reservation
+from tests.worlds import T0, World, answer, balance, record_of, release, reservation
 
 CHANNELS: dict[str, Any] = {"channels": {"web": {"mode": "SHARED", "publish": {"rate_per_s": 100, "burst": 100}}}}
 
@@ -165,9 +165,8 @@ def test_a_variance_is_told_once_with_what_would_explain_it() -> None:
 def test_a_channel_answer_from_an_unknown_predecessor_is_adopted_and_mended() -> None:
     world = World(CHANNELS)
     [update] = world.told(world.deliver(balance(10)), "channel-updates.web")
-    ack = {"type": "channel-acks", "event_id": "k1", "channel": "web", "listing": "SKU-1"}
-    ack |= {"publish_seq": update["publish_seq"] + 5, "outcome": "ACCEPTED", "quantity": 12, "latency_ms": 3}
-    told = channel_quantities(world, world.deliver({**ack, "occurred_at": "2026-01-01T00:00:15Z"}))
+    ack = answer(update, publish_seq=update["publish_seq"] + 5, quantity=12)
+    told = channel_quantities(world, world.deliver(ack))
     assert told == [10]
 
 
