@@ -158,9 +158,9 @@ class Run:
             self.late = []
         for channel in ("web", "amazon"):
             for update in self.world.told(produced, f"channel-updates.{channel}"):
-                answer = self.channel.take(update)
-                if answer is not None and self.chance.random() < 0.8:
-                    self.answers.append(answer)
+                taken = self.channel.take(update)
+                if taken is not None and self.chance.random() < 0.8:
+                    self.answers.append(taken)
 
     def _answer(self) -> None:
         for each in self.answers:
