@@ -7,20 +7,20 @@ import shutil
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 
 import click
 
 from streams.local import jars
 from tests.chaos.disk import unmount
-from tests.chaos.plan import Fault, Plan, plan_of
+from tests.chaos.plan import BACKLOG, WEIGHTS, Fault, Plan, backlog_plan_of, plan_of
 from tests.chaos.report import RoundReport, summary, write
 from tests.chaos.round import Round
 from tests.chaos.verifier import verify_round
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".atstream"
-FAULTS = [fault.value for fault in Fault]
 
 
 def play(current: Round, following: Round | None = None) -> RoundReport:
@@ -47,28 +47,38 @@ def set_out(plan: Plan, libraries: Path) -> Round:
 @click.option("--rounds", type=click.IntRange(1, 10_000), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the first round.")
 @click.option(
-    "--only", multiple=True, type=click.Choice([fault.value for fault in Fault]), help="Only these faults."
+    "--only", multiple=True, type=click.Choice([fault.value for fault in WEIGHTS]), help="Only these faults."
+)
+@click.option(
+    "--backlog",
+    is_flag=True,
+    help=f"Begin with {BACKLOG:,} records, and kill workers in the middle of the long epochs that work them off.",
 )
 @click.option("--keep", is_flag=True, help="Keep data and logs of rounds that went well, too.")
 @click.option("--plans", is_flag=True, help="Print the plans and do nothing.")
 @click.option("--report", type=click.Path(path_type=Path), default=HOME / "chaos" / "report.json")
-def main(rounds: int, seed: int, only: tuple[str, ...], keep: bool, plans: bool, report: Path) -> None:
+def main(
+    rounds: int, seed: int, only: tuple[str, ...], backlog: bool, keep: bool, plans: bool, report: Path
+) -> None:
     """Play rounds of chaos on a real Kafka and judge them."""
+    if backlog and only:
+        raise click.UsageError("--backlog has faults of its own, --only cannot narrow them: leave one of them out")
     faults = frozenset(map(Fault, only))
+    plan = backlog_plan_of if backlog else partial(plan_of, only=faults)
     if plans:
         for number in range(seed, seed + rounds):
-            click.echo(f"{number}: {plan_of(number, faults)}")
+            click.echo(f"{number}: {plan(number)}")
         return
     libraries = HOME / "kafka"
     jars.resolve(libraries, click.echo)
-    options = " ".join(f"--only {each}" for each in only)
-    narrowed = f" ARGS='{options}'" if only else ""
+    options = " ".join((*(f"--only {each}" for each in only), *(["--backlog"] if backlog else [])))
+    narrowed = f" ARGS='{options}'" if options else ""
     done: list[RoundReport] = []
     broken: list[int] = []
-    following: Round | None = set_out(plan_of(seed, faults), libraries)
+    following: Round | None = set_out(plan(seed), libraries)
     while following is not None:
         current, number = following, following.plan.seed
-        following = set_out(plan_of(number + 1, faults), libraries) if number + 1 < seed + rounds else None
+        following = set_out(plan(number + 1), libraries) if number + 1 < seed + rounds else None
         again = f"make chaos ROUNDS=1 SEED={number}{narrowed}"
         try:
             played = play(current, following)

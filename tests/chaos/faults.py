@@ -15,8 +15,11 @@ from tests.chaos.disk import SmallDisk
 from tests.chaos.plan import Deed, Fault
 from tests.chaos.proxy import Proxy
 from tests.chaos.stage import Stage
+from tests.chaos.writing import Writing
 
 VICTIM_S = 10.0
+WRITES_S = 60.0
+"""Within so long an epoch is long enough to be struck in the middle."""
 
 
 class Mischief:
@@ -33,16 +36,19 @@ class Mischief:
         hire: Callable[[], Member],
         policies: list[Mapping[str, Any]],
         speak_newest: Callable[[], None],
+        writing: Writing,
         clock: Callable[[], float],
     ) -> None:
         self._stage, self._crew, self._backstage, self._proxy = stage, crew, backstage, proxy
         self._clocks, self._disk, self._hire, self._policies = clocks, disk, hire, policies
-        self._speak_newest, self._clock = speak_newest, clock
+        self._speak_newest, self._writing, self._clock = speak_newest, writing, clock
         self._broker, self._registry, self._redis, self._network = (threading.Lock() for _ in range(4))
-        self._filling = threading.Lock()
+        self._filling, self._striking = threading.Lock(), threading.Lock()
         self.done: list[tuple[Fault, float, float]] = []
         self.skipped: list[Fault] = []
         """Faults that found nobody to do it to."""
+        self.rows_written: list[int] = []
+        """Rows of an epoch that were written, and not committed, when a worker was killed in the middle of it."""
         self.failure: BaseException | None = None
         self._deeds: dict[Fault, Callable[[Deed], bool | None]] = {
             Fault.KILL: lambda deed: self._signal(deed, "worker", signal.SIGKILL),
@@ -67,6 +73,7 @@ class Mischief:
             Fault.CLOCK_STEP: self._step_clock,
             Fault.POLICY_CHANGE: lambda deed: self._change_policy(),
             Fault.DISK_FULL: self._fill_disk,
+            Fault.KILL_WRITING: self._kill_writing,
         }
 
     def perform(self, deed: Deed) -> None:
@@ -94,6 +101,14 @@ class Mischief:
     def _signal(self, deed: Deed, kind: str, number: signal.Signals) -> bool:
         member = self._chosen(deed, kind)
         return member is not None and self._crew.act(member, number, deed.fault.value)
+
+    def _kill_writing(self, deed: Deed) -> bool:
+        with self._striking:
+            rows = self._writing.wait(int(deed.amount), WRITES_S)
+            if not rows or not self._signal(deed, "worker", signal.SIGKILL):
+                return False
+            self.rows_written.append(rows)
+            return True
 
     def _freeze(self, deed: Deed) -> bool:
         member = self._chosen(deed, "worker")

@@ -38,13 +38,19 @@ class Planned(NamedTuple):
 
 
 class Mixture:
-    """Turns canonical lines into records, and spoils some of them."""
+    """Turns canonical lines into records, and spoils some of them.
 
-    def __init__(self, seed: int, partitions: int, writers: Writers, newest: bool = False) -> None:
+    ``large`` is the part of ``TOO_LARGE`` that is made.
+    """
+
+    def __init__(
+        self, seed: int, partitions: int, writers: Writers, newest: bool = False, large: float = 1.0
+    ) -> None:
         self._chance = random.Random(f"mixture-{seed}-{newest}")
         self._partitions = partitions
         self._writers = writers
         self._newest = newest
+        self._too_large_share = TOO_LARGE * large
         self._poisons = poisons(writers)
 
     def records(self, lines: Iterable[dict[str, Any]]) -> Iterator[Planned]:
@@ -77,7 +83,7 @@ class Mixture:
         yield record
         if chance.random() < BROKEN:
             yield self._broken(topic, key, fields)
-        if chance.random() < TOO_LARGE:
+        if chance.random() < self._too_large_share:
             yield self._too_large(topic, key, fields)
 
     def _broken(self, topic: str, key: bytes, fields: dict[str, Any]) -> Planned:

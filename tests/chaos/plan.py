@@ -33,6 +33,8 @@ class Fault(Enum):
     CLOCK_STEP = "clock-step"
     POLICY_CHANGE = "policy-change"
     DISK_FULL = "disk-full"
+    KILL_WRITING = "kill-writing"
+    """Only in rounds with a backlog: a worker is killed while so many rows of an epoch are written."""
 
 
 WEIGHTS = {
@@ -65,6 +67,9 @@ OUTAGES = BROKER_FAULTS | {Fault.CUT, Fault.REFUSE, Fault.DELAY, Fault.SILENCE}
 LONG = frozenset({Fault.ZOMBIE, Fault.BROKER_LONG_STALL})
 CRASHES = frozenset({Fault.KILL, Fault.ZOMBIE, Fault.BROKER_KILL})
 """Faults after which the time to having caught up is measured."""
+BESIDE_KILLS = (Fault.ZOMBIE, Fault.RESTART, Fault.SCALE_OUT, Fault.BROKER_KILL, Fault.BROKER_STALL, Fault.CUT)
+BACKLOG = 300_000
+ROWS_WRITTEN = (5_000, 20_000, 1_000)
 LONGEST_S = 11.0
 """How long after the start of traffic the last fault begins, at most."""
 
@@ -77,7 +82,8 @@ STORES = (MEMORY, MEMORY, ROCKSDB)
 class Deed(NamedTuple):
     """One fault of the timetable. ``at_s`` after the start of traffic; ``lasts_s`` where it goes on for a while.
 
-    ``victim`` chooses among those who are there; ``amount`` is the size of a delay or a clock's step, in seconds.
+    ``victim`` chooses among those who are there; ``amount`` is the size of a delay or a clock's step, in seconds,
+    or the rows that are to be written when a worker is killed.
     """
 
     at_s: float
@@ -88,6 +94,7 @@ class Deed(NamedTuple):
 
     def __str__(self) -> str:
         size = f"({self.amount:+.1f}s)" if self.fault is Fault.CLOCK_STEP else ""
+        size = f"({self.amount:.0f} rows)" if self.fault is Fault.KILL_WRITING else size
         lasts = f"/{self.lasts_s:.1f}s" if self.lasts_s else ""
         return f"{self.at_s:.1f}s {self.fault.value}{size}{lasts}"
 
@@ -108,10 +115,13 @@ class Plan(NamedTuple):
     warm: bool
     """Whether the workers handle partitions before traffic and faults begin."""
     deeds: tuple[Deed, ...]
+    backlog: int = 0
+    """Events that wait before the first worker starts."""
 
     def __str__(self) -> str:
         topology = f"{self.partitions}p {self.workers}w {len(self.channels)}ch x {self.sinks} sink, {self.store}"
         topology += "" if self.warm else ", cold"
+        topology += f", backlog of {self.backlog:,}" if self.backlog else ""
         traffic = f"{self.burst} + {self.events_per_s}/s on {self.skus} SKUs, session {self.session_s:g}s"
         return f"{topology}; {traffic}; {', '.join(map(str, self.deeds))}"
 
@@ -142,6 +152,32 @@ def plan_of(seed: int, only: Collection[Fault] = (), stores: tuple[str, ...] = S
         store=store,
         warm=chance.random() < 0.8,
         deeds=_deeds(chance, allowed, session_s),
+    )
+
+
+def backlog_plan_of(seed: int) -> Plan:
+    """A round that begins with a backlog, which is worked off in ever longer epochs.
+
+    Two workers are killed in the middle of writing one, and something else happens meanwhile.
+    """
+    chance = random.Random(f"backlog-{seed}")
+    plan = plan_of(seed, stores=(chance.choice(STORES),))
+    fault = chance.choice(BESIDE_KILLS)
+    beside = Deed(
+        round(chance.uniform(3.0, 12.0), 1), fault, round(_lasts(fault, chance, plan.session_s), 1), 0, 0.0
+    )
+    kills = [
+        Deed(at_s, Fault.KILL_WRITING, 0.0, chance.randrange(1_000), float(chance.randrange(*ROWS_WRITTEN)))
+        for at_s in (0.0, 1.0)
+    ]
+    return plan._replace(
+        workers=chance.choice((1, 2)),
+        skus=400,
+        burst=0,
+        events_per_s=150,
+        warm=False,
+        deeds=(*kills, beside),
+        backlog=BACKLOG,
     )
 
 

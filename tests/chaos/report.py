@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -36,6 +37,11 @@ class RoundReport(NamedTuple):
         counted = Counter(f"{each.program.split('-')[0]} {each.code}" for each in self.outcome.evidence.exits)
         return ", ".join(f"{what} x{count}" for what, count in sorted(counted.items()))
 
+    def largest_commit(self) -> int:
+        """Most records committed between two looks, a quarter of a second apart: an epoch, or several."""
+        sums = [sum(each.committed.values()) for each in self.outcome.evidence.commits]
+        return max((later - former for former, later in itertools.pairwise(sums)), default=0)
+
     def parts(self) -> str:
         """How long each part of the round took."""
         return ", ".join(f"{name} {seconds:.0f}" for name, seconds in self.outcome.phases.items())
@@ -43,6 +49,7 @@ class RoundReport(NamedTuple):
     def lines(self) -> list[str]:
         """What is printed about it."""
         outcome = self.outcome
+        written = outcome.rows_written
         intents = Counter(record.intent.value for record in outcome.evidence.produced)
         recovered = ", ".join(
             f"{each.fault.value} {each.seconds:.1f}s{'' if each.alone else ' (with others)'}"
@@ -53,6 +60,7 @@ class RoundReport(NamedTuple):
             f"  events: {self.events} ({', '.join(f'{count} {name}' for name, count in sorted(intents.items()))})",
             f"  exits: {self.exits()}" + (f"; skipped: {_names(outcome.skipped)}" if outcome.skipped else ""),
             f"  caught up: {outcome.rest_s:.1f} s after the last fault" + (f"; {recovered}" if recovered else ""),
+            *([f"  killed with so many rows of an epoch written: {_counts(written)}"] if written else []),
             f"  violations: {len(self.violations)}; took {self.took_s:.0f} s ({self.parts()})",
             *(f"    {each.law}: {each.where}: {each.detail}" for each in self.violations[:SHOWN]),
         ]
@@ -76,6 +84,8 @@ class RoundReport(NamedTuple):
                 for each in outcome.recoveries
             ],
             "caught_up_s": round(outcome.rest_s, 2),
+            "rows_written": list(outcome.rows_written),
+            "largest_commit": self.largest_commit(),
             "took_s": round(self.took_s, 1),
             "violations": [each._asdict() for each in self.violations],
         }
@@ -129,6 +139,10 @@ def _spread(seconds: list[float]) -> dict[str, float]:
         "p50": round(statistics.median(seconds), 1),
         "max": round(max(seconds), 1),
     }
+
+
+def _counts(numbers: Sequence[int]) -> str:
+    return ", ".join(f"{number:,}" for number in numbers)
 
 
 def _names(faults: Sequence[Fault]) -> str:

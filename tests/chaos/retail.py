@@ -22,11 +22,12 @@ Line = dict[str, Any]
 class Retail:
     """A source of lines. ``start`` is when the first event happens; each is one millisecond after the other.
 
-    ``run`` keeps the documents of several sources apart.
+    ``run`` keeps the documents of several sources apart, ``large`` is the part of ``HUGE_BALANCES`` that is made.
     """
 
-    def __init__(self, seed: int, skus: int, start: datetime.datetime, run: str = "") -> None:
+    def __init__(self, seed: int, skus: int, start: datetime.datetime, run: str = "", large: float = 1.0) -> None:
         self._run = run
+        self._huge_share = HUGE_BALANCES * large
         self._chance = random.Random(f"retail-{seed}")
         self._skus = [f"SKU-{number}" for number in range(skus)]
         self._start = start
@@ -89,7 +90,7 @@ class Retail:
         if self._shipped and self._chance.random() < BALANCES_NAMING_DOCUMENTS:
             named = self._chance.sample(self._shipped, min(5, len(self._shipped)))
             line["includes"] = [each["shipment_id"] for each in named]
-        elif self._chance.random() < HUGE_BALANCES:
+        elif self._chance.random() < self._huge_share:
             line["includes"] = [f"{_COSTLY}{number}" for number in range(HUGE_DOCUMENTS)]
         return line
 

@@ -15,6 +15,7 @@ from schemas.topics import (
     ATS_CHANGED,
     CHANGELOGS,
     CHANNEL_ACKS,
+    FACTS_CHANGELOG,
     INVENTORY_FINDINGS,
     STOCK_VARIANCES,
     channel_updates_topic,
@@ -38,16 +39,23 @@ from tests.chaos.shops import Shop
 from tests.chaos.stage import LOOPBACK, Stage
 from tests.chaos.watch import Watch
 from tests.chaos.writers import Writers
+from tests.chaos.writing import Writing
 from tests.integration.sinks.rig import SECRET
 
 GROUP = "atstream"
 SINK_RATE_PER_S, SINK_BURST = 40.0, 10
 NEWEST_EVENTS = 40
+LARGE_IN_BACKLOG = 0.05
+"""The usual share of large records would end every epoch of a backlog by its bytes."""
 AT_WORK, WARM_S = "handling partitions", 120.0
 CATCH_UP_S = 90.0
 """Longer than this after the last fault and the end of traffic, a round counts as never having caught up."""
 REST_S = 2.5
 """Nothing new for so long: longer than any debounce or heartbeat of the policies (see ``policies``)."""
+
+
+def _sources() -> list[str]:
+    return [*(topic.name for topic in event_topics()), CHANNEL_ACKS.name]
 
 
 class Recovery(NamedTuple):
@@ -73,6 +81,8 @@ class Outcome(NamedTuple):
     violations: tuple[Violation, ...]
     phases: dict[str, float]
     """Seconds that each part of the round took."""
+    rows_written: tuple[int, ...] = ()
+    """Rows of an uncommitted epoch that were written when a worker was killed in the middle of it."""
 
 
 class Round:
@@ -131,6 +141,10 @@ class Round:
         self._watch = self._entered(self._group_watch())
         self._sink_watches = [self._entered(self._sink_watch(name)) for name in plan.channels]
         self._crew = self._entered(Crew(self._environment(), self._logs, self._sink_started))
+        self._planned = self._records()
+        if plan.backlog:
+            self._produce(plan.backlog)
+            self._recorder.flush()
         for _ in range(plan.workers):
             self._hire()
         for channel in plan.channels:
@@ -175,6 +189,7 @@ class Round:
             skipped=tuple(mischief.skipped),
             violations=tuple(violations),
             phases=dict(self._phases),
+            rows_written=tuple(mischief.rows_written),
         )
 
     def close(self) -> None:
@@ -236,13 +251,17 @@ class Round:
         }
 
     def _group_watch(self) -> Watch:
-        sources = [*(topic.name for topic in event_topics()), CHANNEL_ACKS.name]
+        sources = _sources()
         effects = [
             *(topic.name for topic in (*CHANGELOGS, ATS_CHANGED, STOCK_VARIANCES, INVENTORY_FINDINGS)),
             *(dead_letter_twin(name).name for name in sources),
             *(channel_updates_topic(name).name for name in self.plan.channels),
         ]
         return Watch(self.stage.kafka.bootstrap, GROUP, self._places(sources), self._places(effects))
+
+    def _writing(self) -> Writing:
+        sources, rows = self._places(_sources()), self._places([FACTS_CHANGELOG.name])
+        return Writing(self.stage.kafka.bootstrap, GROUP, sources, rows)
 
     def _sink_watch(self, channel: str) -> Watch:
         updates = self._places([channel_updates_topic(channel).name])
@@ -255,21 +274,23 @@ class Round:
 
     def _traffic(self) -> None:
         began = time.monotonic()
-        records = self._records()
-        for _, record in zip(range(self.plan.burst), records, strict=False):
-            self._recorder.produce(record)
+        self._produce(self.plan.burst)
         sent = 0
         while (elapsed := time.monotonic() - began) < self.plan.traffic_s:
             due = int(elapsed * self.plan.events_per_s)
-            for _, record in zip(range(due - sent), records, strict=False):
-                self._recorder.produce(record)
+            self._produce(due - sent)
             sent = due
             time.sleep(0.02)
 
+    def _produce(self, count: int) -> None:
+        for record in itertools.islice(self._planned, count):
+            self._recorder.produce(record)
+
     def _records(self) -> Iterator[Planned]:
         start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
-        retail = Retail(self.plan.seed, self.plan.skus, start)
-        mixture = Mixture(self.plan.seed, self.plan.partitions, self._writers)
+        large = LARGE_IN_BACKLOG if self.plan.backlog else 1.0
+        retail = Retail(self.plan.seed, self.plan.skus, start, large=large)
+        mixture = Mixture(self.plan.seed, self.plan.partitions, self._writers, large=large)
         return mixture.records(retail.lines(1_000_000))
 
     def _speak_newest(self) -> None:
@@ -290,6 +311,7 @@ class Round:
             self._hire,
             self._policies,
             self._speak_newest,
+            self._writing(),
             lambda: self._watch.seconds,
         )
 

@@ -23,7 +23,7 @@ from streams.worker.partitioning import partition_of_key
 from tests.chaos.clocks import SteppedClock
 from tests.chaos.evidence import CommitObservation, Intent
 from tests.chaos.mixture import Mixture, Planned
-from tests.chaos.plan import BROKER_FAULTS, LONGEST_S, Fault, plan_of
+from tests.chaos.plan import BROKER_FAULTS, LONGEST_S, WEIGHTS, Fault, backlog_plan_of, plan_of
 from tests.chaos.proxy import Proxy
 from tests.chaos.retail import Retail
 from tests.chaos.watch import lag_of
@@ -40,10 +40,18 @@ def test_a_seed_always_tells_the_same_round() -> None:
 
 def test_a_hundred_seeds_have_every_fault_and_every_topology() -> None:
     plans = [plan_of(seed, stores=("memory", "rocksdb")) for seed in range(1, 101)]
-    assert {deed.fault for plan in plans for deed in plan.deeds} == set(Fault)
+    assert {deed.fault for plan in plans for deed in plan.deeds} == set(WEIGHTS)
     assert {(plan.partitions, plan.workers) for plan in plans} == {(p, w) for p in (6, 24) for w in (1, 2, 3)}
     assert all(sum(deed.fault in BROKER_FAULTS for deed in plan.deeds) <= 1 for plan in plans)
     assert all(deed.at_s <= LONGEST_S for plan in plans for deed in plan.deeds)
+
+
+def test_a_round_with_a_backlog_kills_in_the_middle_of_two_epochs_and_does_something_else() -> None:
+    assert backlog_plan_of(7) == backlog_plan_of(7)
+    for plan in map(backlog_plan_of, range(50)):
+        faults = Counter(deed.fault for deed in plan.deeds)
+        assert (plan.backlog, plan.warm, faults.pop(Fault.KILL_WRITING)) == (300_000, False, 2)
+        assert faults.total() == 1 and set(faults) <= set(WEIGHTS)
 
 
 def test_the_disk_fills_up_only_where_a_store_is_on_disk() -> None:
