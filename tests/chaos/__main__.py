@@ -56,15 +56,18 @@ def set_out(plan: Plan, libraries: Path) -> Round:
 )
 @click.option("--keep", is_flag=True, help="Keep data and logs of rounds that went well, too.")
 @click.option("--plans", is_flag=True, help="Print the plans and do nothing.")
-@click.option("--report", type=click.Path(path_type=Path), default=HOME / "chaos" / "report.json")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="Default: report.json, or backlog.json, in .atstream/chaos."
+)
 def main(
-    rounds: int, seed: int, only: tuple[str, ...], backlog: bool, keep: bool, plans: bool, report: Path
+    rounds: int, seed: int, only: tuple[str, ...], backlog: bool, keep: bool, plans: bool, report: Path | None
 ) -> None:
     """Play rounds of chaos on a real Kafka and judge them."""
     if backlog and only:
         raise click.UsageError("--backlog has faults of its own, --only cannot narrow them: leave one of them out")
     faults = frozenset(map(Fault, only))
     plan = backlog_plan_of if backlog else partial(plan_of, only=faults)
+    report = report or HOME / "chaos" / ("backlog.json" if backlog else "report.json")
     if plans:
         for number in range(seed, seed + rounds):
             click.echo(f"{number}: {plan(number)}")

@@ -15,11 +15,13 @@ from typing import Any
 
 import click
 
+from tests.chaos.plan import Fault
 from tests.chaos.report import summary
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST = ROOT / ".atstream" / "chaos" / "report.json"
 BROKEN = LAST.with_name("broken.json")
+BACKLOG = LAST.with_name("backlog.json")
 PAGE = ROOT / "docs" / "reliability.md"
 BEGINS, ENDS = "<!-- results:", "<!-- end of results -->"
 
@@ -41,11 +43,15 @@ def together(reports: Sequence[Mapping[str, Any]], again: Mapping[str, Any] | No
     return told if again is None else {**told, "again": {"commit": again["commit"], "seeds": sorted(later)}}
 
 
-def rendered(rounds: Mapping[str, Any] | None, broken: Mapping[str, Any] | None) -> str:
+def rendered(
+    rounds: Mapping[str, Any] | None, broken: Mapping[str, Any] | None, backlog: Mapping[str, Any] | None = None
+) -> str:
     """The block between the markers. A report that is None was not made."""
     parts = []
     if rounds is not None:
         parts += _of_rounds(rounds)
+    if backlog is not None:
+        parts += _of_backlog(backlog)
     if broken is not None:
         parts += _of_builds(broken["builds"])
     return "\n".join(parts)
@@ -71,6 +77,26 @@ def _of_rounds(report: Mapping[str, Any]) -> list[str]:
             lines.append(f"| from {kind} to caught up, {session} | {_spread(spread)} |")
     faults = ", ".join(f"{name} {count}" for name, count in summary["faults"].items())
     return [*lines, "", f"Faults: {faults}.", ""]
+
+
+def _of_backlog(report: Mapping[str, Any]) -> list[str]:
+    summary, rounds = report["summary"], report["rounds"]
+    written = sorted(rows for each in rounds for rows in each["rows_written"])
+    beside = {name: count for name, count in summary["faults"].items() if name != Fault.KILL_WRITING.value}
+    return [
+        f"Rounds with a backlog, seeds {', '.join(str(each['seed']) for each in rounds)} at commit"
+        f" {report['commit']}:",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| rounds, records | {summary['rounds']:,}, {summary['events']:,} |",
+        f"| workers killed in the middle of writing an epoch | {len(written)} |",
+        f"| rows of it that were written | {written[0]:,} to {written[-1]:,} |",
+        f"| most records in one commit | {max(each['largest_commit'] for each in rounds):,} |",
+        f"| faults beside | {', '.join(f'{name} {count}' for name, count in beside.items())} |",
+        f"| **violations** | **{summary['violations']:,}** |",
+        "",
+    ]
 
 
 def _played_again(again: Mapping[str, Any] | None) -> str:
@@ -117,13 +143,13 @@ def _read(path: Path) -> Mapping[str, Any]:
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the block and change nothing.")
 def main(reports: tuple[Path, ...], again: Path | None, only_print: bool) -> None:
-    """Publish the figures of REPORTS, or of the last run of rounds, and of the last run of broken builds."""
+    """Publish the figures of REPORTS, or of the last run of rounds; of the last with a backlog; of broken builds."""
     chosen = reports or tuple(path for path in (LAST,) if path.exists())
     rounds = together([_read(path) for path in chosen], _read(again) if again else None) if chosen else None
     broken = _read(BROKEN) if BROKEN.exists() else None
     if rounds is None and broken is None:
         raise click.ClickException(f"no reports in {LAST.parent}; run make chaos and make chaos-broken first")
-    block = rendered(rounds, broken)
+    block = rendered(rounds, broken, _read(BACKLOG) if BACKLOG.exists() else None)
     if only_print:
         click.echo(block)
     else:

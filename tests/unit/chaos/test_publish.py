@@ -46,6 +46,25 @@ def test_the_block_tells_the_figures_of_both_reports() -> None:
         assert told in block
 
 
+def test_the_block_tells_of_rounds_with_a_backlog() -> None:
+    summary = {"rounds": 2, "events": 604_000, "violations": 0, "faults": {"kill-writing": 3, "cut": 1}}
+    rounds = [
+        {"seed": 4, "rows_written": [21_000, 9_500], "largest_commit": 33_000},
+        {"seed": 5, "rows_written": [12_000], "largest_commit": 20_000},
+    ]
+    block = rendered(None, None, {"commit": "abc1234", "summary": summary, "rounds": rounds})
+    for told in (
+        "seeds 4, 5 at commit abc1234",
+        "| rounds, records | 2, 604,000 |",
+        "| workers killed in the middle of writing an epoch | 3 |",
+        "| rows of it that were written | 9,500 to 21,000 |",
+        "| most records in one commit | 33,000 |",
+        "| faults beside | cut 1 |",
+        "| **violations** | **0** |",
+    ):
+        assert told in block
+
+
 def test_only_what_is_between_the_markers_changes() -> None:
     page = PAGE.read_text()
     once = between_markers(page, "figures")
