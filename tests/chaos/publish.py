@@ -143,7 +143,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the block and change nothing.")
 def main(reports: tuple[Path, ...], again: Path | None, only_print: bool) -> None:
-    """Publish the figures of REPORTS, or of the last run of rounds; and the last with a backlog, and broken builds."""
+    """Publish the figures of REPORTS, or of the last run of rounds, and of the last runs of the other kinds."""
     chosen = reports or tuple(path for path in (LAST,) if path.exists())
     rounds = together([_read(path) for path in chosen], _read(again) if again else None) if chosen else None
     broken = _read(BROKEN) if BROKEN.exists() else None
