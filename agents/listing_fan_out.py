@@ -84,9 +84,7 @@ class ListingFanOut(FanOut):
                 outgoing += self._listed(here, message, now)
             elif isinstance(message, Subscription):
                 outgoing += here.subscribed(message, assess(message.sku))
-                name = message.channel, message.sku
-                if not here.is_default(*name) and here.listing(name) is None:
-                    self._take_back(name, now)
+                self._take_back_replaced(here, (message.channel, message.sku), now)
             else:
                 counts, rows = here.supplied(message)
                 outgoing += rows
@@ -111,7 +109,8 @@ class ListingFanOut(FanOut):
     def acknowledged(self, partition: int, answer: Acknowledgement, now: Micros) -> Sequence[Outgoing]:
         """Take a channel's answer. It may be all we hear of what an earlier owner told and could not write down.
 
-        If that was 0, the listing may be supplied; if not, and it sells something else by now, it shows 0 first.
+        If that was 0, the listing may be supplied; if not, and it sells something else by now, it shows 0 first, as
+        does a SKU that is listed there under another name by now.
         """
         known = self._rows_of(answer.channel).get(answer.listing)
         outgoing = super().acknowledged(partition, answer, now)
@@ -119,6 +118,8 @@ class ListingFanOut(FanOut):
             name, here = (answer.channel, answer.listing), self._here.get(partition)
             if here is not None and here.listing(name) is not None:
                 self._show(here, name, now)
+            elif here is not None:
+                self._take_back_replaced(here, name, now)
         return outgoing
 
     def tick(self, now: Micros) -> Iterator[list[Outgoing]]:
@@ -193,6 +194,10 @@ class ListingFanOut(FanOut):
     def _rows_of(self, channel: str) -> Mapping[str, Listing]:
         planner = self.planners.get(channel)
         return _NO_ROWS if planner is None else planner.listings
+
+    def _take_back_replaced(self, here: ListingPartition, name: ListingName, now: Micros) -> None:
+        if not here.is_default(*name) and here.listing(name) is None:
+            self._take_back(name, now)
 
     def _take_back(self, name: ListingName, now: Micros) -> None:
         """The SKU is listed there under another name: its own shows 0, if it ever showed anything."""

@@ -1,8 +1,8 @@
 """Listings that change their SKUs at random while workers die: none ever shows the stock of another SKU.
 
 Every SKU has stock of its own hundred, so an update says itself whose stock it shows. What partitions tell each
-other arrives in order per partition and in any order otherwise, and so do the answers of the channel, which takes
-everything that reaches its topic, also what a worker that died could not write down.
+other arrives in order per partition of its topic and in any order otherwise. So do the answers of the channel, which
+takes everything that reaches its topic, also what a worker that died could not write down.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Shop:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.world = World(POLICY)
-        self.queues: dict[int, deque[tuple[str, Record]]] = defaultdict(deque)
+        self.queues: dict[tuple[str, int], deque[Record]] = defaultdict(deque)
+        """By topic and partition."""
         self.taken: list[tuple[int, str, Record]] = []
         self.statements: dict[str, tuple[int, str | None]] = {}
         self.prices: dict[str, Any] = {}
@@ -45,7 +46,7 @@ class Shop:
 
     def say(self, line: dict[str, Any]) -> None:
         topic, record = record_of(line)
-        self.queues[partition_of_key(record.key() or b"", PARTITIONS)].append((topic, record))
+        self.queues[topic, partition_of_key(record.key() or b"", PARTITIONS)].append(record)
 
     def state(self, listing: str, sku: str | None) -> None:
         self.second += 1
@@ -64,10 +65,10 @@ class Shop:
         self.say(balance(self.stock[sku], sku, at))
 
     def deliver(self) -> None:
-        waiting = [partition for partition, queue in self.queues.items() if queue]
+        waiting = [place for place, queue in self.queues.items() if queue]
         if waiting:
-            partition = self.chance.choice(waiting)
-            topic, record = self.queues[partition].popleft()
+            topic, partition = self.chance.choice(waiting)
+            record = self.queues[topic, partition].popleft()
             self.taken.append((partition, topic, record))
             self.world.state.partition(partition).intake.receive(topic, [record], 0, T0)
 
@@ -83,7 +84,7 @@ class Shop:
     def _send(self, produced: list[Any]) -> None:
         for record in produced:
             if record.topic == LISTING_EXCHANGE.name:
-                self.queues[record.partition].append((record.topic, Record(record.key, record.value)))
+                self.queues[record.topic, record.partition].append(Record(record.key, record.value))
         for update in self.world.told(produced, UPDATES):
             self.say(answer(update))
 
@@ -101,7 +102,7 @@ class Shop:
         self.check(kept)
         self.world = self.world.successor(self.world.state._generation + 1, lost)
         for partition, topic, record in reversed(self.taken):
-            self.queues[partition].appendleft((topic, record))
+            self.queues[topic, partition].appendleft(record)
         self.taken = []
         self._send(kept)
 
@@ -154,7 +155,9 @@ def test_no_listing_ever_shows_the_stock_of_a_sku_it_does_not_sell(seed: int) ->
         shop.check(shop.epoch())
         shop.taken = []
     shop.check(shop.epoch())
-    expected = {name: 0 if sku is None else shop.stock[sku] for name, (_, sku) in shop.statements.items()}
+    sold = {sku for _, sku in shop.statements.values()}
+    expected = {sku: 0 if sku in sold else shop.stock[sku] for sku in SKUS}
+    expected |= {name: 0 if sku is None else shop.stock[sku] for name, (_, sku) in shop.statements.items()}
     final = {name: (shop.told[name] or [0])[-1] for name in expected}
     assert final == expected
     assert {name: shop.price_of(name) for name in shop.prices} == shop.prices

@@ -62,3 +62,14 @@ def test_a_listing_shows_nothing_of_its_former_sku_although_only_the_answer_tell
     exchange(successor, asked)
     settle(successor, balance(7, sku="SKU-2"))
     assert shown(successor, "SKU-1") == [20, 0, 7]
+
+
+def test_a_sku_that_is_sold_by_a_listing_shows_nothing_although_only_the_answer_tells_what_it_showed() -> None:
+    world = World(POLICY)
+    last = world.deliver(balance(20))
+    [update] = world.told(last, "channel-updates.amazon")
+    successor = successor_of(world, last, [])
+    settle(successor, listing("B0C2", "SKU-1"))
+    settle(successor, answer(update), balance(20))
+    assert shown(successor, "SKU-1") == [20, 0]
+    assert shown(successor, "B0C2")[-1] == 20
