@@ -109,8 +109,8 @@ class ListingFanOut(FanOut):
     def acknowledged(self, partition: int, answer: Acknowledgement, now: Micros) -> Sequence[Outgoing]:
         """Take a channel's answer. It may be all we hear of what an earlier owner told and could not write down.
 
-        If that was 0, the listing may be supplied; if not, and it sells something else by now, it shows 0 first, as
-        does a SKU that is listed there under another name by now.
+        If that was 0, the listing may be supplied; if not, and it sells something else by now, it shows 0 first.
+        So does a SKU that is listed there under another name by now.
         """
         known = self._rows_of(answer.channel).get(answer.listing)
         outgoing = super().acknowledged(partition, answer, now)

@@ -1,8 +1,8 @@
 """Listings that change their SKUs at random while workers die: none ever shows the stock of another SKU.
 
 Every SKU has stock of its own hundred, so an update says itself whose stock it shows. What partitions tell each
-other arrives in order per partition of its topic and in any order otherwise. So do the answers of the channel, which
-takes everything that reaches its topic, also what a worker that died could not write down.
+other arrives in order per partition of its topic and in any order otherwise. So do the answers of the channel,
+which takes everything that reaches its topic, also what a worker that died could not write down.
 """
 
 from __future__ import annotations
