@@ -117,11 +117,14 @@ class Plan(NamedTuple):
     deeds: tuple[Deed, ...]
     backlog: int = 0
     """Events that wait before the first worker starts."""
+    listings: str = ""
+    """The channel that has listings with ids of their own; empty: a listing is a SKU everywhere."""
 
     def __str__(self) -> str:
         topology = f"{self.partitions}p {self.workers}w {len(self.channels)}ch x {self.sinks} sink, {self.store}"
         topology += "" if self.warm else ", cold"
         topology += f", backlog of {self.backlog:,}" if self.backlog else ""
+        topology += f", listings of {self.listings}" if self.listings else ""
         traffic = f"{self.burst} + {self.events_per_s}/s on {self.skus} SKUs, session {self.session_s:g}s"
         return f"{topology}; {traffic}; {', '.join(map(str, self.deeds))}"
 
@@ -139,7 +142,7 @@ def plan_of(seed: int, only: Collection[Fault] = (), stores: tuple[str, ...] = S
     allowed = [fault for fault in WEIGHTS if fault in (only or WEIGHTS)]
     if store == MEMORY:
         allowed = [fault for fault in allowed if fault is not Fault.DISK_FULL]
-    return Plan(
+    plan = Plan(
         seed=seed,
         partitions=chance.choice((6, 24)),
         workers=chance.choice((1, 2, 3)),
@@ -153,6 +156,13 @@ def plan_of(seed: int, only: Collection[Fault] = (), stores: tuple[str, ...] = S
         warm=chance.random() < 0.8,
         deeds=_deeds(chance, allowed, session_s),
     )
+    return plan._replace(listings=_listings(seed, plan.channels))
+
+
+def _listings(seed: int, channels: tuple[str, ...]) -> str:
+    """Decided apart, so that everything else of a seed stays what it was."""
+    chance = random.Random(f"listings-{seed}")
+    return chance.choice(channels) if chance.random() < 0.5 else ""
 
 
 def backlog_plan_of(seed: int) -> Plan:
@@ -177,6 +187,7 @@ def backlog_plan_of(seed: int) -> Plan:
         events_per_s=150,
         warm=False,
         deeds=(*kills, beside),
+        listings="",  # sinks would tell thousands of them one by one
         backlog=BACKLOG,
     )
 

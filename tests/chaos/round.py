@@ -17,12 +17,16 @@ from schemas.topics import (
     CHANNEL_ACKS,
     FACTS_CHANGELOG,
     INVENTORY_FINDINGS,
+    LISTING_EXCHANGE,
+    LISTINGS,
     STOCK_VARIANCES,
     channel_updates_topic,
     dead_letter_twin,
     event_topics,
 )
 from streams.worker.codecs import registry_of
+from streams.worker.state import now_us
+from tests.chaos.assortment import EVENTS_PER_STATEMENT, Assortment, among
 from tests.chaos.backstage import Backstage
 from tests.chaos.clocks import SteppedClock
 from tests.chaos.crew import Crew, Member
@@ -55,7 +59,7 @@ REST_S = 2.5
 
 
 def _sources() -> list[str]:
-    return [*(topic.name for topic in event_topics()), CHANNEL_ACKS.name]
+    return [topic.name for topic in (*event_topics(), CHANNEL_ACKS, LISTINGS, LISTING_EXCHANGE)]
 
 
 class Recovery(NamedTuple):
@@ -291,7 +295,11 @@ class Round:
         large = LARGE_IN_BACKLOG if self.plan.backlog else 1.0
         retail = Retail(self.plan.seed, self.plan.skus, start, large=large)
         mixture = Mixture(self.plan.seed, self.plan.partitions, self._writers, large=large)
-        return mixture.records(retail.lines(1_000_000))
+        events = mixture.records(retail.lines(1_000_000))
+        if not self.plan.listings:
+            return events
+        assortment = Assortment(self.plan.seed, self.plan.listings, self.plan.skus, self._writers, now_us)
+        return among(events, assortment.records(), EVENTS_PER_STATEMENT)
 
     def _speak_newest(self) -> None:
         start = datetime.datetime.now(datetime.UTC)

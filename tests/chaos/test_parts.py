@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import itertools
 import subprocess
 import sys
 import time
@@ -14,12 +15,15 @@ import pytest
 
 from connectors.registry import SchemaRegistry
 from connectors.registry_http import RegistryHttp
+from domain.facts import SECOND
+from domain.listing_map import Listed
 from schemas.codec import Decoder, SchemaNotLoaded
 from schemas.rejections import OVERSIZED, Rejection
-from schemas.topics import event_topics
+from schemas.topics import LISTINGS, event_topics
 from streams.local.ports import LOOPBACK, free_port
 from streams.local.registry.daemon import LocalRegistry
 from streams.worker.partitioning import partition_of_key
+from tests.chaos.assortment import NEVER_HEARD_OF, SKU_NAMES, Assortment, among
 from tests.chaos.clocks import SteppedClock
 from tests.chaos.evidence import CommitObservation, Intent
 from tests.chaos.mixture import Mixture, Planned
@@ -30,6 +34,7 @@ from tests.chaos.watch import lag_of
 from tests.chaos.writers import Writers
 
 PARTITIONS = 6
+T0 = 1_770_000_000 * SECOND
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -58,6 +63,14 @@ def test_a_round_with_a_backlog_kills_in_the_middle_of_two_epochs_and_does_somet
 def test_the_disk_fills_up_only_where_a_store_is_on_disk() -> None:
     faults = {deed.fault for seed in range(200) for deed in plan_of(seed, stores=("memory",)).deeds}
     assert Fault.DISK_FULL not in faults
+
+
+def test_about_half_of_the_rounds_have_listings_of_one_of_their_channels() -> None:
+    plans = [plan_of(seed) for seed in range(200)]
+    assert 80 < sum(bool(plan.listings) for plan in plans) < 120
+    assert {plan.listings for plan in plans} == {"", "web", "amazon"}
+    assert all(plan.listings in ("", *plan.channels) for plan in plans)
+    assert "listings of web" in str(next(plan for plan in plans if plan.listings == "web"))
 
 
 # -- traffic
@@ -128,6 +141,60 @@ def test_duplicates_repeat_bytes_that_came_before(registry: SchemaRegistry) -> N
         content = (record.topic, record.key, record.value, record.headers)
         assert record.intent is not Intent.DUPLICATE or content in seen
         seen.add(content)
+
+
+class Seconds:
+    """A clock that goes on by a quarter of a second whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> int:
+        self.now += SECOND // 4
+        return self.now
+
+
+def statements(registry: SchemaRegistry, count: int) -> list[Planned]:
+    assortment = Assortment(1, "web", 150, Writers(registry, 1), Seconds())
+    return list(itertools.islice(assortment.records(), count))
+
+
+def test_every_statement_about_a_listing_is_what_was_meant(registry: SchemaRegistry) -> None:
+    decoder, codes = Decoder(registry), set()
+    for record in statements(registry, 2_000):
+        said = decoded(decoder, registry, record)
+        assert record.topic == LISTINGS.name
+        assert isinstance(said, Rejection) == (record.intent is Intent.POISON), (record, said)
+        codes.add(getattr(said, "code", ""))
+    assert codes >= {"EMPTY", "TRUNCATED", "UNKNOWN_SCHEMA", "KEY_MISMATCH", "INVALID_TEXT", "ABSURD_QUANTITY"}
+
+
+def test_listings_move_change_their_packs_end_and_are_spoken_of_late_and_twice(registry: SchemaRegistry) -> None:
+    decoder, made = Decoder(registry), statements(registry, 400)
+    said = [decoded(decoder, registry, record) for record in made if record.intent is Intent.VALID]
+    written = [each for each in said if isinstance(each, Listed) and each.as_of]
+    assert sum(record.value is None for record in made) > 5, "messages without a value"
+    assert sum(record.intent is Intent.DUPLICATE for record in made) > 20
+    assert sum(each.sku is None for each in written) > 20
+    assert sum(after.as_of < before.as_of for before, after in itertools.pairwise(written)) > 20, "late"
+    assert {each.pack_size for each in written} == {1, 2, 3, 6}
+    assert len({each.as_of for each in written}) < len(written), "several of one instant"
+    moves: dict[str, set[str | None]] = {}
+    for each in written:
+        moves.setdefault(each.listing, set()).add(each.sku)
+    assert sum(len(skus) > 3 for skus in moves.values()) > 20
+    assert sum(name.startswith("SKU-") for name in moves) == SKU_NAMES
+    assert any(name in skus for name, skus in moves.items()), "a SKU that is a listing of its own name"
+    assert any(NEVER_HEARD_OF in skus for skus in moves.values())
+
+
+def test_statements_come_among_the_events_and_change_none(registry: SchemaRegistry) -> None:
+    events = records(registry)[:200]
+    mixed = list(among(iter(events), iter(statements(registry, 50)), 20))
+    assert [record for record in mixed if record.topic != LISTINGS.name] == events
+    assert [number for number, record in enumerate(mixed) if record.topic == LISTINGS.name] == list(
+        range(20, 210, 21)
+    )
 
 
 # -- time

@@ -13,7 +13,7 @@ import fastavro
 
 from connectors.registry import SchemaRegistry
 from schemas import avro_files
-from schemas.topics import event_topics
+from schemas.topics import LISTINGS, event_topics
 from schemas.wire import guid_header, prefix
 
 OLDER_LACKS = ("correlation_id", "ext")
@@ -41,7 +41,7 @@ class Writers:
 
     def __init__(self, registry: SchemaRegistry, seed: int) -> None:
         self._schemas: dict[tuple[str, str], _Schema] = {}
-        for topic in event_topics():
+        for topic in (*event_topics(), LISTINGS):
             text = avro_files.text(topic.name)
             newer = _with_field(text, "chaos_note")
             variants = {

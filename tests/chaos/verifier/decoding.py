@@ -6,17 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from domain.facts import Acknowledgement, Event
+from domain.listing_map import Listed
 from schemas import wire
 from schemas.intake import AssumeAsOf, builders, never
 from schemas.intake_control import acknowledgement, policy_document
+from schemas.intake_listings import dated, listed, taken_down
+from schemas.listing_exchange import Exchanged, exchanged_of
 from schemas.plans import Plan, plan_for
 from schemas.policies import PolicyDocument
 from schemas.rejections import KEY_MISMATCH, OVERSIZED, UNKNOWN_SCHEMA, UNKNOWN_TYPE, Rejection, rejection
-from schemas.topics import AVAILABILITY_POLICY, CHANNEL_ACKS, topic
+from schemas.topics import AVAILABILITY_POLICY, CHANNEL_ACKS, LISTING_EXCHANGE, LISTINGS, topic
 from schemas.wire import SchemaRef
 from tests.chaos.verifier.logs import Record
 
-Said: TypeAlias = Event | Acknowledgement | PolicyDocument | Rejection
+Keyed: TypeAlias = Event | Acknowledgement | PolicyDocument | Listed
+"""What the keys of input topics name."""
+Said: TypeAlias = Keyed | Exchanged | Rejection
 TextOf: TypeAlias = Callable[[SchemaRef], str | None]
 """The text of a schema, None if the registry has none. May ask the registry and wait."""
 
@@ -26,15 +31,21 @@ class SlowDecoder:
 
     def __init__(self, text_of: TextOf, assume_as_of: AssumeAsOf = never) -> None:
         self._text_of = text_of
-        self._builders: dict[str, Callable[[Mapping[str, Any]], Said]] = {
+        self._builders: dict[str, Callable[[Mapping[str, Any]], Keyed | Rejection]] = {
             **builders(assume_as_of),
             CHANNEL_ACKS.name: acknowledgement,
             AVAILABILITY_POLICY.name: policy_document,
+            LISTINGS.name: listed,
         }
         self._plans: dict[tuple[str, SchemaRef], Plan | Rejection] = {}
 
     def decode(self, record: Record) -> Said:
         """What a record of an input topic says."""
+        if record.topic == LISTING_EXCHANGE.name:
+            return exchanged_of(record.value)
+        if record.topic == LISTINGS.name and record.value is None:
+            ended = taken_down(record.key)
+            return ended if isinstance(ended, Rejection) else dated(ended, record.timestamp_ms)
         fields = self.fields(record.topic, record)
         if isinstance(fields, Rejection):
             return fields
@@ -69,7 +80,9 @@ class SlowDecoder:
         return plan
 
 
-def _name_of(said: Event | Acknowledgement | PolicyDocument) -> str:
+def _name_of(said: Keyed) -> str:
     if isinstance(said, Event):
         return said.sku
+    if isinstance(said, Listed):
+        return f"{said.channel}:{said.listing}"
     return said.listing if isinstance(said, Acknowledgement) else said.scope

@@ -13,6 +13,7 @@ from tests.chaos.verifier import (
     law_channels,
     law_commits,
     law_endings,
+    law_listings,
     law_outputs,
     law_state,
     law_versions,
@@ -55,6 +56,7 @@ def judge(evidence: Evidence, logs: Logs, texts: TextOf, now: int) -> Judgement:
     found = [
         *law_accounting.violations(evidence, recomputed, outcomes),
         *law_state.violations(recomputed),
+        *law_listings.violations(recomputed),
         *law_outputs.violations(evidence, recomputed),
         *law_versions.violations(recomputed),
         *law_commits.violations(evidence.commits, outcomes),
@@ -65,6 +67,7 @@ def judge(evidence: Evidence, logs: Logs, texts: TextOf, now: int) -> Judgement:
         "input records": sum(len(records) for source in SOURCES for _, records in logs.of(source)),
         **law_accounting.figures(outcomes),
         **law_state.figures(recomputed),
+        **law_listings.figures(recomputed),
         **law_versions.figures(recomputed),
         **law_channels.figures(evidence),
         **law_endings.figures(evidence),

@@ -6,13 +6,14 @@ topic has an origin.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from schemas.topics import dead_letter_twin
+from domain.listing_map import Listed, Subscription, Supply
+from schemas.topics import LISTING_EXCHANGE, dead_letter_twin
 from tests.chaos.evidence import Evidence, Intent, Violation
-from tests.chaos.verifier.logs import Logs, Record
+from tests.chaos.verifier.logs import Logs, Record, home_of
 from tests.chaos.verifier.outcomes import Fate, Letter, Outcome, Outcomes, keeps
-from tests.chaos.verifier.recomputation import SOURCES, Kind, Recomputation
+from tests.chaos.verifier.recomputation import SOURCES, Input, Kind, Recomputation
 
 LAW = "accounting"
 DRAINED = "drained"
@@ -68,6 +69,8 @@ def _what_is_missing(outcome: Outcome) -> str:
     said = outcome.input.said
     return {
         Kind.FACT: f"committed, and the changelog has neither it nor what supersedes it: {said}",
+        Kind.STATED: f"committed, and neither the listing's home nor the way there knows of it: {said}",
+        Kind.EXCHANGED: f"committed, and the partition of the SKU has no row of it: {said}",
         Kind.ANSWER: f"committed, and no row of the publications knows of the answer: {said}",
         Kind.MISROUTED: f"committed, and there is no copy of it in the partition of its key: {said}",
         Kind.REFUSED: f"committed, and there is no dead letter with its bytes: {said}",
@@ -140,6 +143,9 @@ def _without_origin(evidence: Evidence, recomputed: Recomputation) -> Iterator[V
         if each.kind is Kind.MISROUTED
     }
     for (topic, number), inputs in recomputed.inputs.items():
+        if topic == LISTING_EXCHANGE.name:
+            yield from _unexplained(inputs, recomputed)
+            continue
         own = [each.record.content for each in inputs if (topic, number, each.record.offset) in known]
         sent_twice = set(own) if evidence.outage else set()
         for each in inputs:
@@ -152,3 +158,17 @@ def _without_origin(evidence: Evidence, recomputed: Recomputation) -> Iterator[V
                 )
             elif each.kind is Kind.MISROUTED:
                 yield Violation(LAW, record.where, "forwarded to a partition that is not that of its key")
+
+
+def _unexplained(inputs: Iterable[Input], recomputed: Recomputation) -> Iterator[Violation]:
+    """Only workers write what partitions tell each other about listings, because of what somebody said of them."""
+    for each in inputs:
+        said = each.said
+        if not isinstance(said, Listed | Subscription | Supply):
+            yield Violation(LAW, each.record.where, f"a worker wrote what no worker can read: {said}")
+            continue
+        receiver = said.sku if isinstance(said, Subscription) else said.listing
+        if not recomputed.statements.explain(said):
+            yield Violation(LAW, each.record.where, f"nobody said so of the listing: {said}")
+        if home_of(receiver.encode(), recomputed.logs.partitions) != each.record.partition:
+            yield Violation(LAW, each.record.where, f"not in the partition of {receiver}")

@@ -15,6 +15,7 @@ from domain.state import SkuState
 from tests.chaos.evidence import ChannelEvidence, Evidence, Violation
 from tests.chaos.verifier.logs import home_of
 from tests.chaos.verifier.recomputation import Output, Recomputation, newest
+from tests.chaos.verifier.shelf import Due, dues
 
 LAW = "last outputs"
 GRACE: Micros = 2_000_000
@@ -78,24 +79,40 @@ def _channel(seen: ChannelEvidence, recomputed: Recomputation, ended: Micros) ->
     if channel not in recomputed.policy.channels:
         return
     planned, shown, answered = newest(recomputed.planned[channel]), seen.shown(), _answered(channel, recomputed)
-    for sku, state in sorted(recomputed.possible.items()):
-        where = f"{sku} on {channel}"
-        last = planned.get(sku)
-        quantity = assess(state, recomputed.policy, recomputed.now).channels[channel]
+    due = {each.listing: each for each in dues(channel, recomputed)}
+    for listing in sorted(planned.keys() - due.keys()):
+        yield Violation(LAW, planned[listing].record.where, f"{listing}: neither a SKU nor a listing of {channel}")
+    for listing, expected in due.items():
+        where = f"{listing} on {channel}"
+        last = planned.get(listing)
         if last is None:
-            yield Violation(LAW, where, f"{quantity} was never planned")
+            if expected.always and not expected.may_rest:
+                yield Violation(LAW, where, f"{_said(expected)} was never planned")
             continue
-        if last.fields["quantity"] != quantity and not waits(last, quantity, recomputed, channel, ended):
-            yield Violation(LAW, where, f"planned {last.fields['quantity']} last, recomputed {quantity}")
-        accepted = shown.get(sku)
+        if not _is_due(last, expected, recomputed, channel, ended):
+            yield Violation(LAW, where, f"planned {last.fields['quantity']} last, recomputed {_said(expected)}")
+        accepted = shown.get(listing)
         if accepted is None or (accepted.publish_seq, accepted.quantity) != (
             last.version,
             last.fields["quantity"],
         ):
             detail = f"the channel shows {accepted}, planned last {last.fields['quantity']} as {last.version}"
             yield Violation(LAW, where, detail)
-        if answered.get(sku) != (last.version, last.fields["quantity"]):
-            yield Violation(LAW, where, f"{last.version} was planned last, accepted last {answered.get(sku)}")
+        if answered.get(listing) != (last.version, last.fields["quantity"]):
+            yield Violation(LAW, where, f"{last.version} was planned last, accepted last {answered.get(listing)}")
+
+
+def _said(due: Due) -> str:
+    if due.sku == due.listing:
+        return str(due.quantity)
+    return f"{due.quantity} of {due.sku}" if due.sku else "0, because it sells nothing"
+
+
+def _is_due(last: Output, due: Due, recomputed: Recomputation, channel: str, ended: Micros) -> bool:
+    quantity = last.fields["quantity"]
+    if quantity == due.quantity or (due.may_rest and quantity == 0):
+        return True
+    return waits(last, due.quantity, recomputed, channel, ended)
 
 
 def waits(last: Output, quantity: int, recomputed: Recomputation, channel: str, ended: Micros) -> bool:
@@ -103,7 +120,7 @@ def waits(last: Output, quantity: int, recomputed: Recomputation, channel: str, 
 
     Rounds rest for longer than that afterwards, so a value that is still due then is seldom met.
     """
-    publish = recomputed.policy.channel_of(last.name, channel).publish
+    publish = recomputed.policy.channel_of(last.fields["sku"], channel).publish
     listing = Listing(
         last_quantity=last.fields["quantity"], last_sent_at=last.collected_at, publish_seq=last.version
     )

@@ -1,5 +1,6 @@
-"""Law: versions grow. A version says one thing; of one generation they grow in every log; a former owner of a
-partition may finish the epoch it was in, and begins none once its successor writes (decision 0007).
+"""Law: versions grow, of supplies too. A version says one thing; of one generation they grow in every log; a
+former owner of a partition may finish the epoch it was in, and begins none once its successor writes (decision
+0007).
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ def violations(recomputed: Recomputation) -> Iterator[Violation]:
         yield from _one_version_one_value(told_once)
         yield from _grow(told_once)
         yield from _late_epochs(_of_their_generation(outputs))
+    for supplies in by_partition(_supplies(recomputed)).values():
+        told_once = _without_resent(supplies)
+        yield from _one_version_one_value(told_once)
+        yield from _grow(told_once)
     for outputs in _by_number(recomputed).values():
         yield from _two_owners(_of_their_generation(outputs))
 
@@ -48,6 +53,13 @@ def figures(recomputed: Recomputation) -> dict[str, int]:
 
 def _all(recomputed: Recomputation) -> Iterable[Output]:
     return chain(recomputed.told, *recomputed.planned.values())
+
+
+def _supplies(recomputed: Recomputation) -> Iterator[Output]:
+    """What SKUs have for the listings that sell them. They don't tell their epochs."""
+    for record, each in recomputed.statements.supplies:
+        name = f"{each.sku} for {each.listing} on {each.channel}"
+        yield Output(record, name, each.version, 0, {"quantity": each.units})
 
 
 def by_partition(outputs: Iterable[Output]) -> dict[Partition, list[Output]]:

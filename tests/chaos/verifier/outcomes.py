@@ -8,8 +8,15 @@ from enum import Enum
 from typing import NamedTuple
 
 from domain.facts import Acknowledgement, Event, Fact
+from domain.listing_map import Listed, Subscription, Supply, mapped, subscribed
 from domain.listings import UNKNOWN
-from schemas.topics import FACTS_CHANGELOG, MAX_MESSAGE_BYTES, PUBLICATIONS_CHANGELOG, dead_letter_twin
+from schemas.topics import (
+    FACTS_CHANGELOG,
+    LISTING_EXCHANGE,
+    MAX_MESSAGE_BYTES,
+    PUBLICATIONS_CHANGELOG,
+    dead_letter_twin,
+)
 from tables.publications import listing_key, listing_of
 from tables.rows import row_key
 from tests.chaos.verifier.logs import Headers, Logs, Partition, Record, home_of
@@ -23,12 +30,16 @@ class Fate(Enum):
 
     APPLIED = "applied"
     SUPERSEDED = "superseded"
-    """Counts for nothing: a fact with its key is preferred to it, or two newer balances are known."""
+    """Counts for nothing: a fact with its key is preferred to it, two newer balances are known, or a later word
+    about its listing or subscription is.
+    """
     DUPLICATE = "duplicate"
-    """Says what an earlier record of its partition said."""
+    """Says what an earlier record said."""
     DEAD_LETTERED = "dead-lettered"
     FORWARDED = "forwarded"
     ACKNOWLEDGED = "acknowledged"
+    SUPPLIED = "supplied"
+    """Tells a home what a SKU has; what the home makes of it shows in the last outputs."""
     LOST = "lost"
 
 
@@ -43,7 +54,8 @@ class Outcome(NamedTuple):
     """An input record, what became of it, and where that shows: at the first of its effects that was written.
 
     One effect in most cases; dead letters of a record without key may lie in several partitions, of which nobody
-    knows the order. An answer that changes nothing has none.
+    knows the order. An answer that changes nothing has none. Nor has a supply: one that repeats the units has no
+    row, and its version is written down with something else, later.
     """
 
     input: Input
@@ -70,7 +82,7 @@ class Outcomes:
             if letter.origin is not None:
                 self._letters[letter.origin].append(letter)
         self._answered = _answered_rows(recomputed.logs)
-        self._seen: set[tuple[str, Fact]] = set()
+        self._seen: set[tuple[str, Fact] | Listed | Subscription] = set()
         self._copies: dict[Partition, dict[object, int]] = {}
         self.by_partition: dict[Partition, list[Outcome]] = {
             place: [self._of(each) for each in inputs] for place, inputs in recomputed.inputs.items()
@@ -87,6 +99,12 @@ class Outcomes:
             return self._misrouted(each)
         if isinstance(each.said, Acknowledgement):
             return self._answer(each, each.said)
+        if isinstance(each.said, Listed):
+            return self._statement(each, each.said)
+        if isinstance(each.said, Subscription):
+            return self._subscription(each, each.said)
+        if isinstance(each.said, Supply):
+            return Outcome(each, Fate.SUPPLIED)
         assert isinstance(each.said, Event)
         return self._event(each, each.said)
 
@@ -126,7 +144,34 @@ class Outcomes:
             return Outcome(each, Fate.LOST)
         offset, counts = written
         effect = Effect((FACTS_CHANGELOG.name, each.record.partition), offset)
-        said = (event.sku, event.fact)
+        return self._counted(each, (event.sku, event.fact), effect, counts=counts)
+
+    def _statement(self, each: Input, statement: Listed) -> Outcome:
+        """At its home the rows know it, or a later one; anywhere else it is passed on."""
+        home = home_of(statement.listing.encode(), self._recomputed.logs.partitions)
+        if each.record.partition != home:
+            offset = self._recomputed.statements.copies.get((home, statement))
+            if offset is None or each.record.topic == LISTING_EXCHANGE.name:
+                return Outcome(each, Fate.LOST)
+            return Outcome(each, Fate.FORWARDED, (Effect((LISTING_EXCHANGE.name, home), offset),))
+        for row in self._recomputed.listing_rows.mapped.get((statement.channel, statement.listing), ()):
+            if mapped(row.said, statement, row.said.number) is None:
+                effect = Effect((PUBLICATIONS_CHANGELOG.name, row.partition), row.offset)
+                counts = row.said[:3] == (statement.sku, statement.pack_size, statement.as_of)
+                return self._counted(each, statement, effect, counts=counts)
+        return Outcome(each, Fate.LOST)
+
+    def _subscription(self, each: Input, message: Subscription) -> Outcome:
+        by_listing = self._recomputed.listing_rows.subscriptions.get((message.channel, message.sku), {})
+        for row in by_listing.get(message.listing, ()):
+            if row.partition == each.record.partition and subscribed(row.said, message) == row.said:
+                effect = Effect((PUBLICATIONS_CHANGELOG.name, row.partition), row.offset)
+                return self._counted(each, message, effect, counts=row.said == message)
+        return Outcome(each, Fate.LOST)
+
+    def _counted(
+        self, each: Input, said: tuple[str, Fact] | Listed | Subscription, effect: Effect, *, counts: bool
+    ) -> Outcome:
         if said in self._seen:
             return Outcome(each, Fate.DUPLICATE, (effect,))
         self._seen.add(said)

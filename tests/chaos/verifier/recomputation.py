@@ -7,15 +7,26 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from domain.facts import Acknowledgement, Event, Micros
+from domain.listing_map import Listed, Subscription, Supply
 from domain.policy import Policy
 from domain.state import SkuState
 from schemas.rejections import Rejection
-from schemas.topics import ATS_CHANGED, CHANNEL_ACKS, CHANNEL_UPDATES, channel_updates_topic, event_topics
+from schemas.topics import (
+    ATS_CHANGED,
+    CHANNEL_ACKS,
+    CHANNEL_UPDATES,
+    LISTING_EXCHANGE,
+    LISTINGS,
+    channel_updates_topic,
+    event_topics,
+)
 from tests.chaos.verifier.changelog import Changelog
 from tests.chaos.verifier.decoding import SlowDecoder
+from tests.chaos.verifier.listing_rows import ListingRows
 from tests.chaos.verifier.logs import Logs, Partition, Record, home_of
+from tests.chaos.verifier.statements import Statements, Told
 
-SOURCES = (*(each.name for each in event_topics()), CHANNEL_ACKS.name)
+SOURCES = tuple(each.name for each in (*event_topics(), CHANNEL_ACKS, LISTINGS, LISTING_EXCHANGE))
 """The topics whose offsets the workers' group commits."""
 
 
@@ -25,6 +36,10 @@ class Kind(Enum):
     FACT = "fact"
     ANSWER = "answer"
     MISROUTED = "misrouted"
+    STATED = "stated"
+    """Says what a listing sells, in its topic or on the way to the listing's home."""
+    EXCHANGED = "exchanged"
+    """Homes of listings and SKUs speak about a subscription."""
     REFUSED = "refused"
 
 
@@ -33,7 +48,7 @@ class Input(NamedTuple):
 
     record: Record
     kind: Kind
-    said: Event | Acknowledgement | Rejection
+    said: Event | Acknowledgement | Told | Rejection
 
 
 class Output(NamedTuple):
@@ -59,11 +74,13 @@ class Recomputation:
         self.policy = policy
         self.now = now
         self.changelog = Changelog(logs)
+        self.listing_rows = ListingRows(logs)
         self.inputs: dict[Partition, list[Input]] = {
             (topic, number): [self._input(decoder, record) for record in records]
             for topic in SOURCES
             for number, records in logs.of(topic)
         }
+        self.statements = Statements(self._told_of_listings())
         self.due = self._folded(committed_only=True)
         """States that must be remembered: of what is below the committed offsets."""
         self.possible = self._folded(committed_only=False)
@@ -87,10 +104,20 @@ class Recomputation:
                 if each.kind is Kind.FACT and isinstance(each.said, Event):
                     yield each.record, each.said
 
+    def _told_of_listings(self) -> Iterator[tuple[Record, Told]]:
+        for inputs in self.inputs.values():
+            for each in inputs:
+                if isinstance(each.said, Listed | Subscription | Supply):
+                    yield each.record, each.said
+
     def _input(self, decoder: SlowDecoder, record: Record) -> Input:
         said = decoder.decode(record)
         if isinstance(said, Acknowledgement):
             return Input(record, Kind.ANSWER, said)
+        if isinstance(said, Listed):
+            return Input(record, Kind.STATED, said)
+        if isinstance(said, Subscription | Supply):
+            return Input(record, Kind.EXCHANGED, said)
         if not isinstance(said, Event):
             assert isinstance(said, Rejection)
             return Input(record, Kind.REFUSED, said)
