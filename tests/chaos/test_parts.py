@@ -166,7 +166,7 @@ def test_every_statement_about_a_listing_is_what_was_meant(registry: SchemaRegis
         assert record.topic == LISTINGS.name
         assert isinstance(said, Rejection) == (record.intent is Intent.POISON), (record, said)
         codes.add(getattr(said, "code", ""))
-    assert codes >= {"EMPTY", "TRUNCATED", "UNKNOWN_SCHEMA", "KEY_MISMATCH", "INVALID_TEXT", "ABSURD_QUANTITY"}
+    assert codes >= {"EMPTY", "TRUNCATED", "UNKNOWN_SCHEMA", "KEY_MISMATCH", "MISSING_FIELD", "ABSURD_QUANTITY"}
 
 
 def test_listings_move_change_their_packs_end_and_are_spoken_of_late_and_twice(registry: SchemaRegistry) -> None:
