@@ -15,11 +15,15 @@ from tests.chaos.evidence import Intent
 from tests.chaos.mixture import NOWHERE_ID, Planned
 from tests.chaos.writers import Writers
 
-OWN_IDS, SKU_NAMES = 30, 8
-"""Listings with ids of their own, and listings that are named like a SKU of the round."""
+SPOKEN_OF, SKU_NAMES = 24, 8
+"""How many listings are spoken of at a time, and names of SKUs that are used for listings, too."""
+STATEMENTS_PER_NEWCOMER = 12
+"""After so many statements another listing is spoken of, and one is left for good: what a fault left of it is not
+mended by a later word before the round is judged.
+"""
 SOLD_SKUS = 24
 """Most listings sell one of so few SKUs that these come and go, and several listings sell one of them."""
-EVENTS_PER_STATEMENT = 20
+EVENTS_PER_STATEMENT = 8
 NEVER_HEARD_OF = "SKU-unheard-of"
 """A SKU that no event speaks of."""
 
@@ -38,8 +42,8 @@ class Assortment:
         self._channel = channel
         self._skus = names
         self._sold = chance.sample(names, SOLD_SKUS)
-        self._listings = [f"L-{number:03d}" for number in range(OWN_IDS)]
-        self._listings += [*chance.sample(self._sold, SKU_NAMES // 2), *chance.sample(names, SKU_NAMES // 2)]
+        self._sku_names = [*chance.sample(self._sold, SKU_NAMES // 2), *chance.sample(names, SKU_NAMES // 2)]
+        self._made = 0
         self._writers = writers
         self._clock = clock
         self._recent: list[Planned] = []
@@ -49,6 +53,7 @@ class Assortment:
         """What is said next: something new, something late, the same again, or nothing that can be read."""
         chance = self._chance
         while True:
+            self._made += 1
             if self._recent and chance.random() < 0.1:
                 yield chance.choice(self._recent)._replace(intent=Intent.DUPLICATE)
                 continue
@@ -63,7 +68,7 @@ class Assortment:
         chance = self._chance
         if self._last and chance.random() < 0.05:
             return {**self._last, "sku": self._sku(), "pack_size": chance.choice((1, 2, 3))}
-        listing = chance.choice(self._listings)
+        listing = self._listing()
         as_of = self._clock()
         if chance.random() < 0.12:
             as_of -= round(chance.uniform(0.0, _LATE_S) * _SECOND)
@@ -80,6 +85,13 @@ class Assortment:
         self._last = line
         return line
 
+    def _listing(self) -> str:
+        chance = self._chance
+        number = self._made // STATEMENTS_PER_NEWCOMER + chance.randrange(SPOKEN_OF)
+        if number % 5 == 0:
+            return self._sku_names[number // 5 % SKU_NAMES]
+        return f"L-{number:04d}"
+
     def _sku(self, listing: str = "") -> str:
         chance = self._chance
         if listing in self._skus and chance.random() < 0.4:
@@ -95,7 +107,7 @@ class Assortment:
 
     def _ended(self) -> Planned:
         """A message without a value takes a listing down when it is written."""
-        key = f"{self._channel}:{self._chance.choice(self._listings)}".encode()
+        key = f"{self._channel}:{self._listing()}".encode()
         return Planned(LISTINGS.name, None, key, None, (), Intent.VALID)
 
     def _broken(self) -> Planned:

@@ -161,7 +161,7 @@ def statements(registry: SchemaRegistry, count: int) -> list[Planned]:
 
 def test_every_statement_about_a_listing_is_what_was_meant(registry: SchemaRegistry) -> None:
     decoder, codes = Decoder(registry), set()
-    for record in statements(registry, 2_000):
+    for record in statements(registry, 4_000):
         said = decoded(decoder, registry, record)
         assert record.topic == LISTINGS.name
         assert isinstance(said, Rejection) == (record.intent is Intent.POISON), (record, said)

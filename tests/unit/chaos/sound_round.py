@@ -158,7 +158,7 @@ class SoundRound:
                 return self
         raise AssertionError("the round does not come to rest")
 
-    def _epoch(self) -> bool:
+    def _epoch(self, spare: Callable[[list[Any]], list[Any]] = list) -> bool:
         before = sum(map(len, self.records.values()))
         self.now += 2 * _SECOND
         for (topic, number), log in list(self.records.items()):
@@ -167,14 +167,33 @@ class SoundRound:
                 intake = self.worker.partition(number).intake
                 intake.receive(topic, [_Message(record) for record in batch], 0, self.now)
                 self.committed[topic, number] = len(log)
-        self.write(self.worker)
+        self.write(self.worker, spare)
         self._tell_channel()
         self.observe()
         return sum(map(len, self.records.values())) > before
 
-    def write(self, worker: WorkerState) -> None:
+    def dies_in(self, epoch: Callable[[list[Any]], bool], lost: Callable[[Any], bool]) -> SoundRound:
+        """Epochs up to the one in which the worker dies, before it wrote the ``lost`` records and committed."""
+        died = False
+
+        def spare(records: list[Any]) -> list[Any]:
+            nonlocal died
+            died = epoch(records)
+            return [record for record in records if not (died and lost(record))]
+
+        for _ in range(20):
+            committed = dict(self.committed)
+            self._epoch(spare)
+            if died:
+                self.committed = committed
+                self.observations.pop()
+                self.new_worker(generation=2)
+                return self
+        raise AssertionError("there was no such epoch")
+
+    def write(self, worker: WorkerState, spare: Callable[[list[Any]], list[Any]] = list) -> None:
         """Write what a worker has to say."""
-        for record in _records(worker.collect(self.now)):
+        for record in spare(list(_records(worker.collect(self.now)))):
             partition = home_of(record.key or b"", PARTITIONS) if record.partition is None else record.partition
             headers = tuple(record.headers or ())
             self.append(record.topic, partition, record.key, record.value, headers, record.timestamp_ms or 0)
@@ -224,7 +243,11 @@ class SoundRound:
 
     def fields(self, record: Record) -> dict[str, Any]:
         """What a value of an output says."""
-        found = SlowDecoder(self.text).fields(record.topic.partition(".")[0], record)
+        return self.said_by(record.topic, record.value)
+
+    def said_by(self, topic: str, value: bytes | None) -> dict[str, Any]:
+        """The same of a value that is not in a log yet."""
+        found = SlowDecoder(self.text).fields(topic.partition(".")[0], Record(topic, 0, 0, 0, None, value))
         assert isinstance(found, dict)
         return found
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from agents.fan_out import FanOut
+from agents.listing_fan_out import ListingFanOut
 from domain.listing_map import Listed, Mapped, Supply
 from schemas.listing_exchange import exchange_value, exchanged_of
 from schemas.topics import LISTING_EXCHANGE, LISTINGS, PUBLICATIONS_CHANGELOG, channel_updates_topic
@@ -182,6 +184,36 @@ def test_a_sku_is_left_off_only_until_it_supplies_something_else(sound: SoundRou
 
     sound.rewrite(EXCHANGE, lambda records: list(map(less, records)))
     assert sound.laws() == {LAST_OUTPUTS}
+
+
+def dies_after_it_told_zero(sound: SoundRound) -> None:
+    """The worker tells a listing that changes its SKU 0, and dies before it writes any row of that epoch."""
+    sound.event(listing(MOVED, "SKU-5", at_s=20.0))
+
+    def tells_zero(records: list[Any]) -> bool:
+        told = [each for each in records if each.topic == UPDATES and each.key == MOVED.encode()]
+        return any(sound.said_by(UPDATES, each.value)["quantity"] == 0 for each in told)
+
+    sound.dies_in(tells_zero, lambda record: record.topic == ROWS)
+    sound.work()
+
+
+def test_a_listing_goes_on_though_its_worker_died_before_it_wrote_down_what_it_told(sound: SoundRound) -> None:
+    dies_after_it_told_zero(sound)
+    assert shown(sound)[MOVED] == 73
+    assert sound.laws() == set()
+
+
+def test_a_build_that_does_not_listen_to_the_answer_of_what_was_told_then_is_caught(
+    sound: SoundRound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ListingFanOut, "acknowledged", FanOut.acknowledged)
+    dies_after_it_told_zero(sound)
+    assert sound.laws() == {LAST_OUTPUTS}
+    assert accusations(sound) == {
+        f"{MOVED} on {CHANNEL}": ["planned 0 last, recomputed 73 of SKU-5"],
+        f"SKU-5 on {CHANNEL}": ["planned 73 last, recomputed 0"],
+    }
 
 
 # -- state, accounting, commits
