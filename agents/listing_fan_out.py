@@ -163,8 +163,9 @@ class ListingFanOut(FanOut):
     def _show(self, here: ListingPartition, name: ListingName, now: Micros, supply: Supply | None = None) -> None:
         """Have the channel told what the listing should show; 0 comes first after a change of its SKU.
 
-        A listing that was never told anything has nothing to take back, and is supplied at once. So is a SKU that
-        was listed under its own name and goes on being so; until then it shows what it was told.
+        A listing that was never told anything has nothing to take back, and is supplied at once; before that it is
+        not told. So is a SKU that was listed under its own name and goes on being so; until then it shows what it
+        was told.
         """
         channel, listing = name
         planner = self.planners.get(channel)
@@ -175,7 +176,7 @@ class ListingFanOut(FanOut):
         quantity, sku = here.shown(name)
         if planner is None:
             return
-        if known is None and not quantity and supply is None:
+        if known is None and not sku:
             return
         if quantity is None and is_its_own:
             return

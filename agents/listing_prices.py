@@ -18,6 +18,8 @@ class ListingPrices:
 
     A price belongs to the statement that says what the listing sells, and that statement's row may be newer than
     the price's, after a crash between them: such a price is dropped in ``settle``. Its statement comes again.
+    So is the price before a statement without one: a row that ended it, late out of a paused worker, could end
+    another.
     """
 
     def __init__(self, number: int) -> None:
@@ -53,14 +55,13 @@ class ListingPrices:
         name = statement.channel, statement.listing
         known = self.of(name)
         price = priced(before, known, statement)
-        key = price_key(name)
         if price is None:
-            if known is None:
-                return []
-            del self._prices[name[0]][name[1]]
-            return [Outgoing(PUBLICATIONS_CHANGELOG.name, self._number, key, None)]
+            if known is not None:
+                del self._prices[name[0]][name[1]]
+            return []
         is_restated = before is None or statement.as_of > before.as_of
         if price == known and not is_restated:
             return []
         self._prices.setdefault(intern(name[0]), {})[name[1]] = price
-        return [Outgoing(PUBLICATIONS_CHANGELOG.name, self._number, key, price_row(price, statement.as_of))]
+        row = price_row(price, statement.as_of)
+        return [Outgoing(PUBLICATIONS_CHANGELOG.name, self._number, price_key(name), row)]

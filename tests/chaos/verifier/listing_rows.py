@@ -44,7 +44,7 @@ class ListingRows:
         for record in logs.all_of(PUBLICATIONS_CHANGELOG.name):
             key, value = record.key or b"", record.value
             if value is None:
-                continue  # the end of a price; one with a later statement ends it as well
+                continue  # of no listing: their rows have no end
             if key.startswith(MAPPED_PREFIX):
                 row = Row(record.partition, record.offset, mapped_of(value))
                 self.mapped[listing_name(key)].append(row)

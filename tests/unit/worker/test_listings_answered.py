@@ -73,3 +73,18 @@ def test_a_sku_that_is_sold_by_a_listing_shows_nothing_although_only_the_answer_
     settle(successor, answer(update), balance(20))
     assert shown(successor, "SKU-1") == [20, 0]
     assert shown(successor, "B0C2")[-1] == 20
+
+
+def test_a_first_zero_is_told_although_only_the_row_of_its_supply_was_written() -> None:
+    world = World(POLICY)
+    taken = world.deliver(listing("B0C2", "SKU-9"))
+    for _ in range(2):
+        exchange(world, taken)
+        taken = world.epoch()
+    exchange(world, taken)
+    last = world.epoch()
+    assert told(world, last) == [("B0C2", 0)]
+    successor = world.successor(lost=last[1:])
+    exchange(successor, taken)
+    settle(successor)
+    assert shown(successor, "B0C2") == [0]
