@@ -49,7 +49,7 @@ class ListingFanOut(FanOut):
         for key, value in rows:
             if not key.startswith(b"\0") or key.startswith(FULL_SYNC_PREFIX):
                 told.append((key, value))
-            elif value is not None:
+            else:
                 self._at(partition).recover(key, value)
         super().recover(partition, told, now)
 
@@ -61,6 +61,7 @@ class ListingFanOut(FanOut):
         for channel, watch in self.watches.items():
             for listing in here.exposed(channel, watch.exposure):
                 watch.changed(listing, now)  # its row came before what it sells for
+        self._supplies += map(here.message, here.ends.to_say())
         for name in here.to_resume(self._rows_of):
             self._partition_of[name[1]] = partition
             self._show(here, name, now)
@@ -132,6 +133,10 @@ class ListingFanOut(FanOut):
     def next_wake(self) -> Micros | None:
         """When a tick may have something to tell."""
         return 0 if self._supplies else super().next_wake()
+
+    def concluded(self) -> list[Outgoing]:
+        """We are asked again, so what was told before is in the topics: rows that say so, and ends of others."""
+        return super().concluded() + [row for here in self._here.values() for row in here.ends.concluded()]
 
     def _tell(self, channel: str, updates: Iterable[ChannelUpdate]) -> list[Outgoing]:
         told = list(updates)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sys import intern
 
 from agents.causes import Cause
+from agents.listing_ends import ListingEnds
 from agents.listing_prices import ListingPrices
 from agents.ports import Outgoing, Ports
 from domain.exposure import ExposureBook
@@ -29,6 +30,7 @@ from domain.listings import Listing
 from schemas.listing_exchange import Exchanged, exchange_value
 from schemas.topics import LISTING_EXCHANGE, PUBLICATIONS_CHANGELOG
 from tables.listing_rows import (
+    ENDED_PREFIX,
     MAPPED_PREFIX,
     PRICE_PREFIX,
     SUBSCRIBED_PREFIX,
@@ -49,6 +51,7 @@ class ListingPartition:
     def __init__(self, number: int, ports: Ports) -> None:
         self.number = number
         self.prices = ListingPrices(number)
+        self.ends = ListingEnds(number)
         self._ports = ports
         self._listings: dict[str, dict[str, Mapped]] = {}
         """By channel and listing."""
@@ -59,9 +62,13 @@ class ListingPartition:
 
     # -- rows --------------------------------------------------------------------------------------------------
 
-    def recover(self, key: bytes, value: bytes) -> None:
+    def recover(self, key: bytes, value: bytes | None) -> None:
         """Take a changelog row."""
-        if key.startswith(MAPPED_PREFIX):
+        if key.startswith(ENDED_PREFIX):
+            self.ends.recover(key, value)
+        elif value is None:
+            return  # no other row is removed
+        elif key.startswith(MAPPED_PREFIX):
             name, row = listing_name(key), mapped_of(value)
             known = self.listing(name)
             self._put(name, row if known is None else join(known, row))
@@ -119,10 +126,10 @@ class ListingPartition:
         priced = self.prices.said(before, statement)
         if after is None:
             return priced
-        outgoing = [self._remember(name, after), *priced]
-        if before is not None and before.sku is not None and before.sku != after.sku:
-            outgoing.append(self._subscribe(name, before.sku, before.number, wanted=False))
-        return outgoing
+        if before is None or before.sku is None or before.sku == after.sku:
+            return [self._remember(name, after), *priced]
+        end = Subscription(*name, before.sku, before.number, wanted=False)
+        return [self.ends.said(end), self._remember(name, after), *priced, self.message(end)]
 
     def told_zero(self, name: ListingName) -> list[Outgoing]:
         """The channel was told 0: what the listing sells may supply it now."""

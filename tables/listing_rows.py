@@ -1,9 +1,10 @@
 """What listings sell and for how much, and who subscribes to a SKU, as rows of the publications changelog.
 
 Their keys begin with an empty channel, as all keys there that are no listing of a channel's planner. Rows of one
-key are joined, never replaced. Values are JSON arrays of a tag and the fields of ``Mapped`` or ``Subscription``,
-or of a price with the ``as_of`` of its statement. Prices have rows of their own: versions that do not know them
-pass over them, and a listing without one has none.
+key are joined, never replaced; only the end of a subscription is removed, once its SKU's partition was told.
+Values are JSON arrays of a tag and the fields of ``Mapped`` or ``Subscription``, or of a price with the ``as_of``
+of its statement. Prices have rows of their own: versions that do not know them pass over them, and a listing
+without one has none.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tables.rows import UnreadableRow
 MAPPED_PREFIX = b"\0mapped\0"
 SUBSCRIBED_PREFIX = b"\0subscribed\0"
 PRICE_PREFIX = b"\0price\0"
+ENDED_PREFIX = b"\0ended\0"
 
 _PRICE_TAG = "price.1"
 
@@ -53,6 +55,11 @@ def priced_name(key: bytes) -> ListingName:
 def subscription_key(row: Subscription) -> bytes:
     """The key of a subscription, in the partition of its SKU."""
     return SUBSCRIBED_PREFIX + "\0".join((row.channel, row.listing, row.sku)).encode()
+
+
+def ended_key(end: Subscription) -> bytes:
+    """The key of the end of a subscription, in the partition of the listing's id. Of this one alone."""
+    return ENDED_PREFIX + "\0".join((end.channel, end.listing, end.sku, str(end.number))).encode()
 
 
 def listing_row(row: Mapped | Subscription) -> bytes:

@@ -148,13 +148,15 @@ def test_no_listing_ever_shows_the_stock_of_a_sku_it_does_not_sell(seed: int) ->
             case _:
                 for _ in range(shop.chance.choice((1, 1, 8))):
                     shop.deliver()
-    for sku in SKUS:
-        shop.count(sku)
-    while any(shop.queues.values()):
+    if seed % 2:  # in the others nothing that comes later mends what was forgotten
+        for sku in SKUS:
+            shop.count(sku)
+    produced = [*shop.epoch()]
+    shop.check(produced)
+    while produced or any(shop.queues.values()):
         shop.deliver()
-        shop.check(shop.epoch())
-        shop.taken = []
-    shop.check(shop.epoch())
+        produced = shop.epoch()
+        shop.check(produced)
     sold = {sku for _, sku in shop.statements.values()}
     expected = {sku: 0 if sku in sold else shop.stock[sku] for sku in SKUS}
     expected |= {name: 0 if sku is None else shop.stock[sku] for name, (_, sku) in shop.statements.items()}

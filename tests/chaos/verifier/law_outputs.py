@@ -86,7 +86,7 @@ def _channel(seen: ChannelEvidence, recomputed: Recomputation, ended: Micros) ->
         where = f"{listing} on {channel}"
         last = planned.get(listing)
         if last is None:
-            if expected.always and not expected.may_rest:
+            if expected.always:
                 yield Violation(LAW, where, f"{_said(expected)} was never planned")
             continue
         if not _is_due(last, expected, recomputed, channel, ended):
@@ -109,10 +109,7 @@ def _said(due: Due) -> str:
 
 
 def _is_due(last: Output, due: Due, recomputed: Recomputation, channel: str, ended: Micros) -> bool:
-    quantity = last.fields["quantity"]
-    if quantity == due.quantity or (due.may_rest and quantity == 0):
-        return True
-    return waits(last, due.quantity, recomputed, channel, ended)
+    return last.fields["quantity"] == due.quantity or waits(last, due.quantity, recomputed, channel, ended)
 
 
 def waits(last: Output, quantity: int, recomputed: Recomputation, channel: str, ended: Micros) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import reduce
 from typing import Generic, NamedTuple, TypeVar
 
-from domain.listing_map import ListingName, Mapped, Subscription, join, subscribed
+from domain.listing_map import ListingName, Mapped, Subscription, join
 from domain.prices import Price
 from schemas.topics import PUBLICATIONS_CHANGELOG
 from tables.listing_rows import (
@@ -65,10 +64,3 @@ class ListingRows:
         listing = self.standing(name)
         as_of, price = max(self._prices.get(name, ()), default=(None, None))
         return price if listing is not None and as_of == listing.as_of else None
-
-    def subscribers(self, channel: str, sku: str) -> Iterator[Subscription]:
-        """Who is supplied by a SKU, as far as its partition knows."""
-        for rows in self.subscriptions.get((channel, sku), {}).values():
-            kept = reduce(subscribed, (row.said for row in rows))
-            if kept.wanted:
-                yield kept

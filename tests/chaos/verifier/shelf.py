@@ -10,16 +10,12 @@ from tests.chaos.verifier.recomputation import Recomputation
 
 
 class Due(NamedTuple):
-    """What a listing should show. ``always``: also a 0 must have been told, though nothing was told before.
-
-    ``may_rest``: it may show 0 instead, or never have been told anything (see ``_is_left_off``).
-    """
+    """What a listing should show. ``always``: also a 0 must have been told, though nothing was told before."""
 
     listing: str
     sku: str
     quantity: int
     always: bool = True
-    may_rest: bool = False
 
 
 def dues(channel: str, recomputed: Recomputation) -> Iterator[Due]:
@@ -36,23 +32,10 @@ def dues(channel: str, recomputed: Recomputation) -> Iterator[Due]:
         if listings:
             yield Due(sku, sku, 0, always=False)
         else:
-            yield Due(sku, sku, quantity, may_rest=_is_left_off(channel, sku, quantity, recomputed))
+            yield Due(sku, sku, quantity)
     for listing in sorted(names):
         sold = statements.holding[channel, listing].sku
         if sold is None:
             yield Due(listing, "", 0, always=False)
         elif sold not in recomputed.possible:
             yield Due(listing, sold, 0)
-
-
-def _is_left_off(channel: str, sku: str, quantity: int, recomputed: Recomputation) -> bool:
-    """Whether the SKU's partition cannot know that a listing sells it no longer (decision 0017, consequences).
-
-    A home writes down that its listing sells something else and then says so to the former SKU's partition. Killed
-    in between, it never says it again, until the SKU supplies it once more: with its next change of quantity. So
-    this is so only while no end was ever sent, and the SKU has what it said last.
-    """
-    return any(
-        not recomputed.statements.has_ended(each) and recomputed.statements.supplied(each) == quantity
-        for each in recomputed.listing_rows.subscribers(channel, sku)
-    )

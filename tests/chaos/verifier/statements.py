@@ -26,16 +26,12 @@ class Statements:
         self.sold: dict[tuple[str, str], dict[str, int]] = {}
         """Pack sizes of the listings that sell a SKU, by channel and SKU."""
         self.supplies: list[tuple[Record, Supply]] = []
-        self._ends: set[Subscription] = set()
         self._pairs: set[tuple[str, str, str | None]] = set()
-        self._newest: dict[tuple[str, str, str, int], Supply] = {}
         for record, each in told:
             if isinstance(each, Listed):
                 self._stated(record, each)
             elif isinstance(each, Supply):
-                self._supplied(record, each)
-            elif not each.wanted:
-                self._ends.add(each)
+                self.supplies.append((record, each))
         for (channel, listing), each in self.holding.items():
             if each.sku is not None:
                 self.sold.setdefault((channel, each.sku), {})[listing] = each.pack_size
@@ -45,15 +41,6 @@ class Statements:
         if isinstance(each, Listed):
             return each in self.made
         return (each.channel, each.listing, each.sku) in self._pairs
-
-    def has_ended(self, subscription: Subscription) -> bool:
-        """Whether the home told the SKU's partition that it is over."""
-        return subscription._replace(wanted=False) in self._ends
-
-    def supplied(self, subscription: Subscription) -> int | None:
-        """The units that the SKU's partition said last; None: it said nothing."""
-        newest = self._newest.get(subscription[:4])
-        return None if newest is None else newest.units
 
     def _stated(self, record: Record, statement: Listed) -> None:
         if record.topic != LISTINGS.name:
@@ -68,10 +55,3 @@ class Statements:
         elif statement.as_of == before.as_of:
             self.prices[name] = dearer(self.prices[name], statement.price)
         self.holding[name] = mapped(before, statement, 0) or self.holding[name]
-
-    def _supplied(self, record: Record, supply: Supply) -> None:
-        self.supplies.append((record, supply))
-        under = (supply.channel, supply.listing, supply.sku, supply.subscription)
-        known = self._newest.get(under)
-        if known is None or supply.version > known.version:
-            self._newest[under] = supply
