@@ -11,19 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from schemas.topics import (
-    ATS_CHANGED,
-    CHANGELOGS,
-    CHANNEL_ACKS,
-    FACTS_CHANGELOG,
-    INVENTORY_FINDINGS,
-    LISTING_EXCHANGE,
-    LISTINGS,
-    STOCK_VARIANCES,
-    channel_updates_topic,
-    dead_letter_twin,
-    event_topics,
-)
 from streams.worker.codecs import registry_of
 from streams.worker.state import now_us
 from tests.chaos.assortment import EVENTS_PER_STATEMENT, Assortment, among
@@ -41,12 +28,10 @@ from tests.chaos.recorder import Recorder
 from tests.chaos.retail import SHORT_RESERVATION_S, Retail
 from tests.chaos.shops import Shop
 from tests.chaos.stage import LOOPBACK, Stage
-from tests.chaos.watch import Watch
+from tests.chaos.watched import GROUP, sink_watch, workers_watch, workers_writing
 from tests.chaos.writers import Writers
-from tests.chaos.writing import Writing
 from tests.integration.sinks.rig import SECRET
 
-GROUP = "atstream"
 SINK_RATE_PER_S, SINK_BURST = 40.0, 10
 NEWEST_EVENTS = 40
 LARGE_IN_BACKLOG = 0.05
@@ -56,10 +41,6 @@ CATCH_UP_S = 90.0
 """Longer than this after the last fault and the end of traffic, a round counts as never having caught up."""
 REST_S = 2.5
 """Nothing new for so long: longer than any debounce or heartbeat of the policies (see ``policies``)."""
-
-
-def _sources() -> list[str]:
-    return [topic.name for topic in (*event_topics(), CHANNEL_ACKS, LISTINGS, LISTING_EXCHANGE)]
 
 
 class Recovery(NamedTuple):
@@ -142,8 +123,9 @@ class Round:
         settings = stage.settings
         self._recorder = Recorder(settings.kafka.bootstrap_servers)
         self._writers = Writers(registry_of(settings), plan.seed)
-        self._watch = self._entered(self._group_watch())
-        self._sink_watches = [self._entered(self._sink_watch(name)) for name in plan.channels]
+        self._watch = self._entered(workers_watch(stage.kafka.bootstrap, plan))
+        watches = (sink_watch(stage.kafka.bootstrap, plan, name) for name in plan.channels)
+        self._sink_watches = [self._entered(each) for each in watches]
         self._crew = self._entered(Crew(self._environment(), self._logs, self._sink_started))
         self._planned = self._records()
         if plan.backlog:
@@ -254,26 +236,6 @@ class Round:
             "ATSTREAM_SINK__SESSION_TIMEOUT_S": str(self.plan.session_s),
         }
 
-    def _group_watch(self) -> Watch:
-        sources = _sources()
-        effects = [
-            *(topic.name for topic in (*CHANGELOGS, ATS_CHANGED, STOCK_VARIANCES, INVENTORY_FINDINGS)),
-            *(dead_letter_twin(name).name for name in sources),
-            *(channel_updates_topic(name).name for name in self.plan.channels),
-        ]
-        return Watch(self.stage.kafka.bootstrap, GROUP, self._places(sources), self._places(effects))
-
-    def _writing(self) -> Writing:
-        sources, rows = self._places(_sources()), self._places([FACTS_CHANGELOG.name])
-        return Writing(self.stage.kafka.bootstrap, GROUP, sources, rows)
-
-    def _sink_watch(self, channel: str) -> Watch:
-        updates = self._places([channel_updates_topic(channel).name])
-        return Watch(self.stage.kafka.bootstrap, f"atstream-sink-{channel}", updates, ())
-
-    def _places(self, topics: list[str]) -> list[tuple[str, int]]:
-        return [(topic, number) for topic in topics for number in range(self.plan.partitions)]
-
     # -- traffic
 
     def _traffic(self) -> None:
@@ -319,7 +281,7 @@ class Round:
             self._hire,
             self._policies,
             self._speak_newest,
-            self._writing(),
+            workers_writing(self.stage.kafka.bootstrap, self.plan),
             lambda: self._watch.seconds,
         )
 
