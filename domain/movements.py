@@ -58,11 +58,14 @@ def ambiguous(move: Move, evidence: Evidence) -> bool:
     )
 
 
-def after(move: Move, evidence: Evidence) -> int:
-    """Units the movement adds to the balance: its delta when it is not contained, else 0.
+def counted(move: Move, evidence: Evidence) -> bool:
+    """Whether the movement is taken as contained in the balance (``included`` of semantics section 3).
 
-    An ambiguous movement is taken pessimistically: arrivals as contained, departures as not.
+    An ambiguous movement is taken pessimistically: arrivals as contained, all others as not.
     """
-    if ambiguous(move, evidence):
-        return min(move.delta, 0)
-    return 0 if contained(move, evidence) else move.delta
+    return move.delta > 0 if ambiguous(move, evidence) else contained(move, evidence)
+
+
+def after(move: Move, evidence: Evidence) -> int:
+    """Units the movement adds to the balance: its delta when it is not counted, else 0."""
+    return 0 if counted(move, evidence) else move.delta

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from domain.documents import Documents
 from domain.facts import Balance, Micros
 from domain.lines import Line, known_open, line_of, open_quantity
-from domain.movements import Evidence, Move, after, contained
+from domain.movements import Evidence, Move, contained, counted
 from domain.places import BEGINNING, BucketStock
 from domain.policy import Policy
 from domain.state import SkuState
@@ -93,7 +93,7 @@ class NetOrders:
         moves = {shipment.shipment_id: self._documents.shipment(shipment) for shipment in line.shipments}
         newest, *_ = evidence = self._stock.evidence
         balances = self._stock.balances
-        known = [self._open_at(line, balances[0], self._lags[0], moves, lambda move: after(move, newest) == 0)]
+        known = [self._open_at(line, balances[0], self._lags[0], moves, lambda move: counted(move, newest))]
         for balance, lag, one in zip(balances, self._lags, evidence, strict=True):
             known.append(self._open_at(line, balance, lag, moves, _contained_in(one)))
         return known

@@ -162,7 +162,7 @@ def results_of(carried: Sequence[tuple[Update, Place]], ingested: Sequence[Inges
 
 
 def _ingested(stated: Mapping[str, Any]) -> Ingested:
-    status, index = str(stated.get("ingestionStatus")).upper(), stated.get("index")
+    status, index = str(stated.get("ingestionStatus") or "").strip().upper() or "NO_STATUS", stated.get("index")
     errors = errors_of({"errors": stated.get("ingestionErrors")})
     reason = f"{status} {errors[0]}" if errors else status
     outcome = _OUTCOMES.get(status, Outcome.UNKNOWN)

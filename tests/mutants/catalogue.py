@@ -42,7 +42,16 @@ MUTANTS = (
         "return move.posted_at < evidence.as_of",
     ),
     Mutant(
-        "ambiguity taken optimistically", "movements", "return min(move.delta, 0)", "return max(move.delta, 0)"
+        "ambiguity taken optimistically",
+        "movements",
+        "return move.delta > 0 if ambiguous(move, evidence)",
+        "return move.delta < 0 if ambiguous(move, evidence)",
+    ),
+    Mutant(
+        "closed without units counts as before",
+        "net_orders",
+        "counted(move, newest))]",
+        "counted(move, newest) or not move.delta)]",
     ),
     Mutant(
         "document list ignored",

@@ -309,6 +309,10 @@ def _names(facts: Collection[Fact]) -> set[str]:
             named.add(fact.location or "")
         elif isinstance(fact, ReturnReceived | ReturnDisposed):
             named.add(fact.location)
-        elif isinstance(fact, TransferShipped | TransferReceived):
-            named |= {fact.from_location or "", fact.to_location}
+        elif isinstance(fact, TransferShipped):
+            named |= {fact.from_location, fact.to_location}
+        elif isinstance(fact, TransferReceived):
+            # Where it came from is what its shipment says, once that is known.
+            known = any(one.transfer_id == fact.transfer_id for one in all_of(facts, TransferShipped))
+            named |= {fact.to_location} if known else {fact.from_location or "", fact.to_location}
     return named - {""}

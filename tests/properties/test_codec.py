@@ -162,6 +162,7 @@ acknowledgements = st.builds(
     latency_ms=counts,
     reason=optional,
     occurred_at=times,
+    previous_quantity=st.none() | counts,
 )
 policies = st.builds(
     PolicyDocument,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 
@@ -13,9 +14,11 @@ from connectors.channels.backoff import Backoff
 from connectors.channels.base import Outcome, Result
 from connectors.channels.bulk import BulkRoute, HasBulkRoute
 from connectors.channels.delivery import Delivery
+from connectors.channels.http import Answered
 from connectors.channels.kind import CallLimits
 from connectors.channels.rate import TokenBucket
 from connectors.channels.walmart import WalmartSettings, WalmartSink
+from connectors.channels.walmart_feed_wire import details
 from streams.demo.shops.vendor import TOKEN_PATH, Fault
 from tests.conformance.rig import Clock, Journal, Lifetime, update
 from tests.fakes.walmart import FakeWalmart, Feed
@@ -377,3 +380,11 @@ async def test_what_was_not_sent_when_listings_went_away_is_handed_back(shop: Sh
     await life.deliver(30)
     await shop.listen(life)
     assert len(shop.walmart.feeds) == 1
+
+
+@pytest.mark.parametrize("stated", ["", " ", None])
+def test_an_item_without_a_status_is_unknown_and_the_reason_says_so(stated: str | None) -> None:
+    item = {"sku": "S-1", "index": 0, "ingestionStatus": stated}
+    body = json.dumps({"itemDetails": {"itemIngestionStatus": [item]}}).encode()
+    [found] = details(Answered(200, {}, body, None))
+    assert (found.outcome, found.reason) == (Outcome.UNKNOWN, "NO_STATUS")

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from domain import findings
 from domain.availability import assess, attribution, tally_of
+from domain.facts import NET_OF_OPEN_ORDERS
 from domain.policy import (
     EXCLUSIVE,
     ChannelPolicy,
@@ -209,3 +210,12 @@ def test_findings_of_a_location_are_told_in_order() -> None:
         findings.DISPOSITION_BEFORE_RECEIPT,
         findings.OVER_RESERVATION,
     ]
+
+
+def test_a_line_that_was_closed_short_without_units_since_a_net_balance_was_open_to_it() -> None:
+    known = [line(6, at=2), balance(0, as_of=10, basis=NET_OF_OPEN_ORDERS)]
+    assert (term(assessed(known)).on_hand, term(assessed(known)).net) == (6, 0)
+    closed = [*known, shipment(0, at=20, final=True)]
+    assert (term(assessed(closed)).on_hand, term(assessed(closed)).net) == (6, 6)
+    counted = [*known, shipment(0, at=9, final=True)]
+    assert (term(assessed(counted)).on_hand, term(assessed(counted)).net) == (0, 0)
