@@ -42,7 +42,7 @@ def all_of(facts: Collection[Fact], kind: Any) -> list[Any]:
 
 def locations(facts: Collection[Fact], policy: Policy, now: Micros) -> dict[str, dict[str, int]]:
     """The terms of every location that a fact names."""
-    return {name: location(facts, policy, now, name) for name in sorted(_names(facts))}
+    return {name: location(facts, policy, now, name) for name in sorted(names(facts))}
 
 
 def location(facts: Collection[Fact], policy: Policy, now: Micros, name: str) -> dict[str, int]:
@@ -302,17 +302,14 @@ def _held(held: Held, base: int) -> int:
     return max(held.units, ceil(held.percent * base / 100))
 
 
-def _names(facts: Collection[Fact]) -> set[str]:
+def names(facts: Collection[Fact]) -> set[str]:
+    """Every location that a fact names."""
     named: set[str] = set()
     for fact in facts:
         if isinstance(fact, Balance | Adjustment | LineVersion | Shipment | Reservation):
             named.add(fact.location or "")
         elif isinstance(fact, ReturnReceived | ReturnDisposed):
             named.add(fact.location)
-        elif isinstance(fact, TransferShipped):
-            named |= {fact.from_location, fact.to_location}
-        elif isinstance(fact, TransferReceived):
-            # Where it came from is what its shipment says, once that is known.
-            known = any(one.transfer_id == fact.transfer_id for one in all_of(facts, TransferShipped))
-            named |= {fact.to_location} if known else {fact.from_location or "", fact.to_location}
+        elif isinstance(fact, TransferShipped | TransferReceived):
+            named |= {fact.from_location or "", fact.to_location}
     return named - {""}

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from domain.availability import assess, split_of, tally_of
 from domain.channels import is_ring_fenced
-from domain.facts import PHYSICAL, SELLABLE, Balance, Fact, Micros, Shipment
+from domain.facts import (
+    PHYSICAL,
+    SELLABLE,
+    Balance,
+    Fact,
+    Micros,
+    Shipment,
+    TransferReceived,
+    TransferShipped,
+)
 from domain.policy import Policy, SourcePolicy
 from domain.tally import Tally
 from tests.builders import SKU, balance, facts_of, line, seconds, state_of
@@ -29,7 +38,12 @@ def test_numbers_are_those_of_the_formulas(known: list[Fact], policy: Policy, no
     got = {name: numbers._asdict() for name, numbers in assessment.locations.items()}
     for numbers in got.values():
         del numbers["confidence"]
-    assert got == expected
+    # Parts of a transfer may contradict each other about its ends; where nothing moves, the core shows one.
+    ends = reference.names(facts) - reference.names(
+        [one for one in facts if not isinstance(one, TransferShipped | TransferReceived)]
+    )
+    unseen = {name for name in ends - got.keys() if not any(expected[name].values())}
+    assert got == {name: terms for name, terms in expected.items() if name not in unseen}
     for name, pool in assessment.pools.items():
         assert pool._asdict() == reference.pool(facts, policy, now, name)
 
