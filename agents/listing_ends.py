@@ -19,6 +19,8 @@ class ListingEnds:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._recovered: dict[bytes, Subscription] = {}
+        """Of an earlier owner; the partition is not ours before it is resumed, though others of ours go on."""
         self._said: dict[bytes, Subscription] = {}
         """In the epoch that is being collected."""
         self._written: list[bytes] = []
@@ -27,13 +29,15 @@ class ListingEnds:
     def recover(self, key: bytes, value: bytes | None) -> None:
         """Take a changelog row, or its removal."""
         if value is None:
-            self._said.pop(key, None)
+            self._recovered.pop(key, None)
         else:
-            self._said[key] = subscription_of(value)
+            self._recovered[key] = subscription_of(value)
 
-    def to_say(self) -> list[Subscription]:
-        """Ends that an earlier owner may not have told anybody."""
-        return list(self._said.values())
+    def resume(self) -> list[Subscription]:
+        """The partition is ours: ends to say again, because an earlier owner may not have told anybody."""
+        again, self._recovered = self._recovered, {}
+        self._said |= again
+        return list(again.values())
 
     def said(self, end: Subscription) -> Outgoing:
         """A subscription ends: the row to write before that of its listing."""

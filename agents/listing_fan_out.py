@@ -61,7 +61,7 @@ class ListingFanOut(FanOut):
         for channel, watch in self.watches.items():
             for listing in here.exposed(channel, watch.exposure):
                 watch.changed(listing, now)  # its row came before what it sells for
-        self._supplies += map(here.message, here.ends.to_say())
+        self._supplies += map(here.message, here.ends.resume())
         for name in here.to_resume(self._rows_of):
             self._partition_of[name[1]] = partition
             self._show(here, name, now)

@@ -55,3 +55,17 @@ def test_an_end_is_said_again_until_an_epoch_after_that_is_written() -> None:
         assert any(b"false" in each.value for each in said if each.topic == LISTING_EXCHANGE.name)
         world = world.successor(generation, said)
     assert ends([*settle(world), *world.epoch()]) == [False]
+
+
+def test_an_end_is_kept_while_its_partition_is_recovered_and_others_go_on() -> None:
+    world, _, last = moved()
+    lost = [each for each in last if each.topic == LISTING_EXCHANGE.name]
+    [row] = [each for each in last if (each.key or b"").startswith(ENDED_PREFIX)]
+    successor = world.successor(2, lost)
+    successor.state.drop(row.partition)
+    rows = [(each.key, each.value) for each in successor.log if each.topic == row.topic]
+    successor.state.recover("publications", row.partition, rows)
+    assert ends(successor.epoch()) == ends(successor.epoch()) == []
+    successor.assign(3)
+    said = successor.epoch()
+    assert any(b"false" in each.value for each in said if each.topic == LISTING_EXCHANGE.name)
