@@ -135,7 +135,7 @@ class ListingFanOut(FanOut):
         return 0 if self._supplies else super().next_wake()
 
     def concluded(self) -> list[Outgoing]:
-        """We are asked again, so what was told before is in the topics: rows that say so, and ends of others."""
+        """We are asked again, so what was told before is in the topics: rows that say so, or end what said it."""
         return super().concluded() + [row for here in self._here.values() for row in here.ends.concluded()]
 
     def _tell(self, channel: str, updates: Iterable[ChannelUpdate]) -> list[Outgoing]:

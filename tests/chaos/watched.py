@@ -7,22 +7,18 @@ from collections.abc import Iterable
 from schemas.topics import (
     ATS_CHANGED,
     CHANGELOGS,
-    CHANNEL_ACKS,
     FACTS_CHANGELOG,
     INVENTORY_FINDINGS,
-    LISTING_EXCHANGE,
-    LISTINGS,
     STOCK_VARIANCES,
     channel_updates_topic,
     dead_letter_twin,
-    event_topics,
 )
 from tests.chaos.plan import Plan
+from tests.chaos.verifier.recomputation import SOURCES
 from tests.chaos.watch import Place, Watch
 from tests.chaos.writing import Writing
 
 GROUP = "atstream"
-SOURCES = tuple(topic.name for topic in (*event_topics(), CHANNEL_ACKS, LISTINGS, LISTING_EXCHANGE))
 
 
 def workers_watch(bootstrap: str, plan: Plan) -> Watch:

@@ -42,7 +42,7 @@ def all_of(facts: Collection[Fact], kind: Any) -> list[Any]:
 
 def locations(facts: Collection[Fact], policy: Policy, now: Micros) -> dict[str, dict[str, int]]:
     """The terms of every location that a fact names."""
-    return {name: location(facts, policy, now, name) for name in sorted(names(facts))}
+    return {name: location(facts, policy, now, name) for name in sorted(_names(facts))}
 
 
 def location(facts: Collection[Fact], policy: Policy, now: Micros, name: str) -> dict[str, int]:
@@ -302,8 +302,19 @@ def _held(held: Held, base: int) -> int:
     return max(held.units, ceil(held.percent * base / 100))
 
 
-def names(facts: Collection[Fact]) -> set[str]:
-    """Every location that a fact names."""
+def contradicted_ends(facts: Collection[Fact]) -> set[str]:
+    """Locations that transfers name whose parts or receipts do not agree where they came from or go to."""
+    said: dict[str, tuple[set[str], set[str]]] = {}
+    for fact in facts:
+        if isinstance(fact, TransferShipped | TransferReceived):
+            origins, targets = said.setdefault(fact.transfer_id, (set(), set()))
+            origins |= {fact.from_location} if fact.from_location else set()
+            targets.add(fact.to_location)
+    found = [ends for ends in said.values() if max(map(len, ends)) > 1]
+    return {name for ends in found for name in ends[0] | ends[1]}
+
+
+def _names(facts: Collection[Fact]) -> set[str]:
     named: set[str] = set()
     for fact in facts:
         if isinstance(fact, Balance | Adjustment | LineVersion | Shipment | Reservation):

@@ -99,7 +99,8 @@ class Shop:
             if not cut[place]:
                 kept.append(record)
         lost = [record for record in produced if not any(record is each for each in kept)]
-        self.check(kept)
+        self.plausible(produced)
+        self.arrive(kept)
         self.world = self.world.successor(self.world.state._generation + 1, lost)
         for partition, topic, record in reversed(self.taken):
             self.queues[topic, partition].appendleft(record)
@@ -113,6 +114,11 @@ class Shop:
 
     def check(self, produced: list[Any]) -> None:
         """What is told is of the SKU that the listing sells at its home, with a 0 in between."""
+        self.plausible(produced)
+        self.arrive(produced)
+
+    def plausible(self, produced: list[Any]) -> None:
+        """Everything planned, whether it arrives or not, is of the SKU that the listing sells at its home."""
         for update in self.world.told(produced, UPDATES):
             listing, quantity = update["listing"], update["quantity"]
             home = self.world.state.fan_out._at(partition_of_key(listing.encode(), PARTITIONS))
@@ -122,6 +128,12 @@ class Shop:
                 sells = listing if at_home is None else at_home.sku
                 assert sells is not None
                 assert SKUS[sells] < quantity < SKUS[sells] + 100, (listing, sells, quantity)
+
+    def arrive(self, produced: list[Any]) -> None:
+        """The channel is told this: of one SKU after the other, with a 0 in between."""
+        for update in self.world.told(produced, UPDATES):
+            listing, quantity = update["listing"], update["quantity"]
+            if quantity and listing in LISTINGS:
                 shown = [each for each in self.told[listing] if each]
                 if shown and shown[-1] // 100 != quantity // 100:
                     self.changes += 1

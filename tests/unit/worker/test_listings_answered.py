@@ -19,6 +19,14 @@ def successor_of(world: World, last: list[Any], taken: list[Any]) -> World:
     return successor
 
 
+def after_a_first_value() -> tuple[World, dict[str, Any]]:
+    """The next owner of a SKU whose first value was told and not written down; and what its channel answers."""
+    world = World(POLICY)
+    last = world.deliver(balance(20))
+    [update] = world.told(last, "channel-updates.amazon")
+    return successor_of(world, last, []), answer(update)
+
+
 def shown(world: World, name: str) -> list[int]:
     """What the channel was told of a listing, in order."""
     return [quantity for each, quantity in told(world, world.log) if each == name]
@@ -40,24 +48,18 @@ def test_a_listing_is_supplied_although_only_the_answer_tells_that_it_showed_zer
 
 
 def test_a_listing_that_was_taken_down_shows_nothing_although_only_the_answer_tells_what_it_showed() -> None:
-    world = World(POLICY)
-    last = world.deliver(balance(20))
-    [update] = world.told(last, "channel-updates.amazon")
-    successor = successor_of(world, last, [])
+    successor, answered = after_a_first_value()
     settle(successor, listing("SKU-1", None))
-    settle(successor, answer(update), balance(20))
+    settle(successor, answered, balance(20))
     assert shown(successor, "SKU-1") == [20, 0]
 
 
 def test_a_listing_shows_nothing_of_its_former_sku_although_only_the_answer_tells_what_it_showed() -> None:
-    world = World(POLICY)
-    last = world.deliver(balance(20))
-    [update] = world.told(last, "channel-updates.amazon")
-    successor = successor_of(world, last, [])
+    successor, answered = after_a_first_value()
     moved = successor.deliver(listing("SKU-1", "SKU-2"))
     exchange(successor, moved)
     asked = successor.epoch()
-    successor.deliver(answer(update), balance(20))
+    successor.deliver(answered, balance(20))
     assert shown(successor, "SKU-1") == [20, 0], "before SKU-2 has said anything"
     exchange(successor, asked)
     settle(successor, balance(7, sku="SKU-2"))
@@ -65,12 +67,9 @@ def test_a_listing_shows_nothing_of_its_former_sku_although_only_the_answer_tell
 
 
 def test_a_sku_that_is_sold_by_a_listing_shows_nothing_although_only_the_answer_tells_what_it_showed() -> None:
-    world = World(POLICY)
-    last = world.deliver(balance(20))
-    [update] = world.told(last, "channel-updates.amazon")
-    successor = successor_of(world, last, [])
+    successor, answered = after_a_first_value()
     settle(successor, listing("B0C2", "SKU-1"))
-    settle(successor, answer(update), balance(20))
+    settle(successor, answered, balance(20))
     assert shown(successor, "SKU-1") == [20, 0]
     assert shown(successor, "B0C2")[-1] == 20
 
